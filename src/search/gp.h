@@ -1,0 +1,87 @@
+// Exact Gaussian-process regression for expensive, noisy functions of mixed, conditional inputs.
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "search/space.h"
+
+namespace sparlet::search {
+
+// Kernel: outputscale × Matérn-5/2 of r, r² = sum of one term a dimension, each the squared
+// distance of a Euclidean embedding (so the kernel is positive definite):
+//   number, always active:     (x - x')² / ℓ²
+//   number, conditional:       both active: 2 (1 - cos(πρ(x - x'))) / (πρℓ)², one: 1 / (πρℓ)²,
+//   none: 0
+//                              (arc kernel: Swersky et al. 2013, arXiv:1409.4011; an arc of angle
+//                              πρ)
+//   category:                  [x ≠ x'] / ℓ²; one active: 1 / ℓ², none: 0
+// Inactive values do not matter.
+struct GpHyper {
+  std::vector<double> lengthscale;  // one a dimension
+  double outputscale = 1;
+  double noise = 1e-2;  // variance, of standardised outputs
+  double mean = 0;      // of standardised outputs
+  double arc = 0.5;     // ρ
+  bool operator==(const GpHyper&) const = default;
+};
+
+// Priors (shape, rate), as BoTorch's SingleTaskGP up to 0.11: outputscale Gamma(2, 0.15), noise
+// Gamma(1.1, 0.05). Lengthscales: `gamma` Gamma(3, 6) as there; `scaled` LogNormal(√2 + ln(d)/2,
+// √3) (Hvarfner et al. 2024, arXiv:2402.02229), which suits many dimensions.
+struct GpOptions {
+  enum class LengthPrior { gamma, scaled };
+  LengthPrior prior = LengthPrior::scaled;
+  double min_noise = 1e-4;
+  int restarts = 3;           // starts besides the default or the given one
+  int max_evaluations = 200;  // of the likelihood, each start
+};
+
+struct Prediction {
+  double mean = 0, variance = 0;
+};  // of the function, without noise
+
+class Gp {
+ public:
+  // Fits by maximum a posteriori (L-BFGS, several starts). `start`: hyperparameters of an earlier
+  // fit. Outputs are standardised inside. Throws Error when sizes differ, there is no sample, or an
+  // output is not finite.
+  static Gp fit(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y, Rng&,
+                const GpOptions& = {}, const std::optional<GpHyper>& start = {});
+  // With given hyperparameters.
+  static Gp with(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y,
+                 const GpHyper&);
+
+  Gp(Gp&&) noexcept;
+  Gp& operator=(Gp&&) noexcept;
+  ~Gp();
+
+  Prediction predict(const Features&) const;
+  // `count` joint draws of the function at all of `at` (Thompson sampling).
+  std::vector<std::vector<double>> sample(const std::vector<Features>& at, int count, Rng&) const;
+  // The same model with further observations, hyperparameters and output scale kept (pending
+  // points).
+  Gp extended(const std::vector<Features>&, const std::vector<double>& y) const;
+  const GpHyper& hyper() const;
+  int size() const;
+
+ private:
+  struct Model;
+  explicit Gp(std::unique_ptr<Model>);
+  std::unique_ptr<Model> model_;
+};
+
+// (log marginal likelihood + log priors) / n of standardised outputs, and its gradient by
+// log lengthscales, log outputscale, log noise, mean, log arc (in this order).
+struct GpObjective {
+  double value = 0;
+  std::vector<double> gradient;
+};
+GpObjective gp_objective(const std::vector<Dimension>&, const std::vector<Features>&,
+                         const std::vector<double>& y, const GpHyper&, const GpOptions& = {});
+
+// Kernel matrix, row by row (tests, studies).
+std::vector<std::vector<double>> gp_kernel(const std::vector<Dimension>&,
+                                           const std::vector<Features>&, const GpHyper&);
+
+}  // namespace sparlet::search
