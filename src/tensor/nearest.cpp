@@ -1,55 +1,43 @@
 #include "tensor/nearest.h"
 
 #include <algorithm>
-#include <climits>
-#include <vector>
 
 namespace sparlet {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
-
-template <class Candidates>
-std::string_view closest(std::string_view word, const Candidates& candidates) {
-  std::string_view best;
-  int least = INT_MAX;
-  for (const auto& candidate : candidates)
-    if (const int distance = edit_distance(word, candidate); distance < least) {
-      least = distance;
-      best = candidate;
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
     }
-  return best;
+  }
+  return row.back();
 }
 
 }  // namespace
 
-int edit_distance(std::string_view a, std::string_view b) {
-  // Three rows of the table D[i][j]: distance of the first i letters of a from the first j of b.
-  std::vector<int> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = int(j);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    std::swap(before, above);
-    std::swap(above, row);
-    row[0] = int(i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const bool same = lower(a[i - 1]) == lower(b[j - 1]);
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
-        row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-  }
-  return row[b.size()];
+std::string nearest(std::string_view word, std::span<const std::string_view> known) {
+  std::string_view best;
+  size_t least = std::max<size_t>(word.size() / 2, 2) + 1;
+  for (std::string_view candidate : known)
+    if (const size_t d = edit_distance(word, candidate); d < least) least = d, best = candidate;
+  return std::string(best);
 }
 
-std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  return closest(word, candidates);
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
+  const std::string best = nearest(word, known);
+  return best.empty() ? "" : "; did you mean '" + best + "'?";
 }
-std::string_view nearest(std::string_view word, std::span<const std::string> candidates) {
-  return closest(word, candidates);
-}
-std::string_view nearest(std::string_view word,
-                         std::initializer_list<std::string_view> candidates) {
-  return closest(word, candidates);
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const std::vector<std::string_view> views(known.begin(), known.end());
+  return did_you_mean(word, std::span<const std::string_view>(views));
 }
 
 }  // namespace sparlet
