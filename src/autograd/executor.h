@@ -10,12 +10,12 @@
 namespace sparlet {
 
 struct ExecutorOptions {
-  int64_t batch = 1;                  // the most samples a call may have
-  Mode mode = Mode::infer;            // infer: memory by the plan, constants folded; train: all kept
-  const Kernels* kernels = nullptr;   // null: default_kernels()
+  int64_t batch = 1;                 // the most samples a call may have
+  Mode mode = Mode::infer;           // infer: memory by the plan, constants folded; train: all kept
+  const Kernels* kernels = nullptr;  // null: default_kernels()
   int64_t align = 64;
-  int slots = 0;                      // optimiser values a weight: UpdateRule::slots
-  uint64_t seed = 0;                  // of random ops (dropout)
+  int slots = 0;      // optimiser values a weight: UpdateRule::slots
+  uint64_t seed = 0;  // of random ops (dropout)
 };
 
 class Executor {
@@ -29,17 +29,17 @@ class Executor {
   // Copies n samples (plain order: [n, ...type.shape]) into an input. u8 samples given to a float
   // input become 0..255; given to an int8 input, value - 128. Otherwise the types must agree.
   void set_input(Id input, View samples);
-  // Runs n samples, all of whose inputs are set. The view: [n, ...shape] in memory order (layout.h),
-  // good until the next call.
+  // Runs n samples, all of whose inputs are set. The view: [n, ...shape] in memory order
+  // (layout.h), good until the next call.
   View forward(int64_t n);
-  View value(Id) const;        // of the last forward; only what the plan keeps (train: everything)
+  View value(Id) const;  // of the last forward; only what the plan keeps (train: everything)
   // The output's last value, [n, ...], in plain order.
   Tensor output() const;
 
   // Train mode. Fill output_grad() with dLoss/dOutput of the last forward, then call backward().
   View output_grad();
   void backward();
-  View grad(Id) const;         // of the last backward, memory order; empty where none is kept
+  View grad(Id) const;  // of the last backward, memory order; empty where none is kept
   // Every param p := rule(p, grad, slots). `step` counts from 1 (Adam's bias correction).
   void step(const UpdateRule&, float rate, int64_t step);
   // The net with params and state as they are now (a deep copy).
@@ -54,7 +54,7 @@ class Executor {
   // not, after backward(): what RigL grows by.
   Tensor dense_weight_grad(Id node, int64_t begin, int64_t end) const;
 
-  int64_t arena_bytes() const;            // all memory allocated at construction, for values
+  int64_t arena_bytes() const;  // all memory allocated at construction, for values
   std::span<const std::byte> arena() const;
   const Plan& plan() const;
   const Net& net() const;

@@ -1,4 +1,5 @@
-// OpDef: all the library knows of one op. A new op is one file in ops/ and one word in ops/table.cpp.
+// OpDef: all the library knows of one op. A new op is one file in ops/ and one word in
+// ops/table.cpp.
 #pragma once
 #include <memory>
 #include <span>
@@ -15,31 +16,35 @@ enum class Mode { infer, train };
 // One call's operands. Batched values have the shape [n, ...type.shape]; see layout.h for the order
 // of their elements. `out` may stand on the memory of an input only where OpDef::in_place says so.
 struct Io {
-  int64_t n = 1;                // samples in this batch, 1 .. MakeContext::batch
-  std::span<const View> in;     // state leaves may be written (in train mode)
+  int64_t n = 1;             // samples in this batch, 1 .. MakeContext::batch
+  std::span<const View> in;  // state leaves may be written (in train mode)
   View out;
-  void* scratch = nullptr;      // Kernel::scratch_bytes() bytes, 64-byte aligned; not kept
-  Rng* rng = nullptr;           // for ops with OpDef::random
+  void* scratch = nullptr;  // Kernel::scratch_bytes() bytes, 64-byte aligned; not kept
+  Rng* rng = nullptr;       // for ops with OpDef::random
 };
 
-// A node made ready once and run often: primitives, packed weights, what backward needs. One thread.
+// A node made ready once and run often: primitives, packed weights, what backward needs. One
+// thread.
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual int64_t scratch_bytes() const { return 0; }
+  // In infer mode unbatched operands stay the same between calls (so they may be packed at the
+  // first forward), until this is called.
+  virtual void operands_changed() {}
   virtual void forward(const Io&) = 0;
-  // After forward on the same operands. dy: gradient of the output. Overwrites din[i] fully where it
-  // is not empty (where it is, the gradient is not wanted). Default: Error, no gradient.
+  // After forward on the same operands. dy: gradient of the output. Overwrites din[i] fully where
+  // it is not empty (where it is, the gradient is not wanted). Default: Error, no gradient.
   virtual void backward(const Io&, const View& dy, std::span<const View> din);
 };
 
 struct MakeContext {
-  int64_t batch = 1;                        // the most samples of one call
+  int64_t batch = 1;  // the most samples of one call
   Mode mode = Mode::infer;
-  const Kernels* kernels = nullptr;         // the forced or best path; never null inside make()
-  std::vector<const Node*> in;              // the nodes read
-  std::vector<Placement> in_placement;      // where they lie; see layout.h
-  Placement placement;                      // of the output
+  const Kernels* kernels = nullptr;     // the forced or best path; never null inside make()
+  std::vector<const Node*> in;          // the nodes read
+  std::vector<Placement> in_placement;  // where they lie; see layout.h
+  Placement placement;                  // of the output
 };
 
 // How a table test fills an input: `normal` floats; `positive` in [0.5, 1.5]; small whole numbers
@@ -50,10 +55,10 @@ enum class Fill { normal, positive, integer };
 struct Sample {
   struct Input {
     Shape shape;
-    std::string_view leaf = "input";        // input, param, constant, state
+    std::string_view leaf = "input";  // input, param, constant, state
     DType dtype = DType::f32;
     Fill fill = Fill::normal;
-    Attrs attrs = {};                       // extra ones of the leaf (scale, zero)
+    Attrs attrs = {};  // extra ones of the leaf (scale, zero)
   };
   std::string_view name;
   std::vector<Input> in;
@@ -62,14 +67,15 @@ struct Sample {
 
 struct OpDef {
   std::string_view name;
-  Type (*infer)(const Node&, std::span<const Type> in);      // throws Error naming the node on misuse
-  int64_t (*macs)(const Node&, std::span<const Type> in);    // multiply-accumulates of one sample
+  Type (*infer)(const Node&, std::span<const Type> in);    // throws Error naming the node on misuse
+  int64_t (*macs)(const Node&, std::span<const Type> in);  // multiply-accumulates of one sample
   std::unique_ptr<Kernel> (*make)(const Node&, const MakeContext&);  // null for leaves
   std::vector<Sample> samples = {};
-  bool couples_batch = false;   // a sample's result depends on its batch (batch-norm in training)
-  bool random = false;          // draws from Io::rng (dropout)
-  bool elementwise = false;     // element i of the output needs element i of the inputs only, whatever their order
-  bool trainable = true;        // has a backward
+  bool couples_batch = false;  // a sample's result depends on its batch (batch-norm in training)
+  bool random = false;         // draws from Io::rng (dropout)
+  bool elementwise =
+      false;  // element i of the output needs element i of the inputs only, whatever their order
+  bool trainable = true;  // has a backward
   // The input whose memory the output may take over if nobody else needs it, or -1. The kernel must
   // give the same result either way.
   int (*in_place)(const Node&, std::span<const Type> in) = nullptr;
@@ -79,9 +85,9 @@ struct OpDef {
 
 // The leaves.
 extern const OpDef input_op, param_op, constant_op, state_op;
-bool is_leaf(const OpDef&);   // input, param, constant or state
+bool is_leaf(const OpDef&);  // input, param, constant or state
 
-std::span<const OpDef* const> all_ops();            // leaves first
-const OpDef& find_op(std::string_view name);        // throws Error naming the nearest op
+std::span<const OpDef* const> all_ops();      // leaves first
+const OpDef& find_op(std::string_view name);  // throws Error naming the nearest op
 
 }  // namespace sparlet

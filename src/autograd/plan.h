@@ -1,5 +1,5 @@
-// The memory plan: where each value lives. ONE function: the Executor allocates it, cost reports it,
-// deploy writes it, the device's arena is it.
+// The memory plan: where each value lives. ONE function: the Executor allocates it, cost reports
+// it, deploy writes it, the device's arena is it.
 #pragma once
 #include "autograd/graph.h"
 
@@ -7,21 +7,23 @@ namespace sparlet {
 
 struct PlanOptions {
   int64_t batch = 1;
-  int64_t align = 4;                   // bytes, of every offset
-  bool keep_all = false;               // training: every value lives to the end, nothing shares
-  std::vector<int64_t> scratch = {};   // bytes by Id while the node runs; empty: OpDef::scratch × batch
+  int64_t align = 4;      // bytes, of every offset
+  bool keep_all = false;  // training: every value lives to the end, nothing shares
+  std::vector<int64_t> scratch =
+      {};  // bytes by Id while the node runs; empty: OpDef::scratch × batch
 };
 
 struct Plan {
-  std::vector<int64_t> offset;    // bytes by Id; -1 for what is not batched (weights lie elsewhere)
-  std::vector<int64_t> scratch;   // offset of each node's scratch; -1 for none
-  std::vector<int64_t> bytes;     // of each value, whole batch; 0 where offset is -1
-  int64_t size = 0;               // highest byte used + 1
+  std::vector<int64_t> offset;   // bytes by Id; -1 for what is not batched (weights lie elsewhere)
+  std::vector<int64_t> scratch;  // offset of each node's scratch; -1 for none
+  std::vector<int64_t> bytes;    // of each value, whole batch; 0 where offset is -1
+  int64_t size = 0;              // highest byte used + 1
 };
 
 // Values whose lives do not overlap share memory. Inputs live from the start to their last reader,
-// the output to the end. Best of: greedy by size, greedy by life (both first-fit with in-place
-// reuse), and for up to 12 values exact search. Deterministic.
+// the output to the end. First fit by size, by birth and by life, the best of them improved by
+// swaps of the placing order until it meets the lower bound or no swap helps. An output may stand
+// on its input where OpDef::in_place says so. Deterministic.
 Plan plan_memory(const Graph&, const PlanOptions& = {});
 
 // The bytes that are alive while each node runs, by Id: for reports.

@@ -37,5 +37,7 @@ Net drop_dead(const Net&);
 // Unbatched nodes without a trainable leaf below them become constants; with `all`, every unbatched
 // node does (params too stay params only where a batched op reads them directly).
 Net fold_constants(const Net&, bool all);
+// The value of an unbatched node, in plain order.
+Tensor evaluate_unbatched(const Net&, Id);
 
 }  // namespace sparlet

@@ -1,0 +1,151 @@
+#include "autograd/graph.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/op.h"
+#include "tensor/error.h"
+#include "tensor/nearest.h"
+
+namespace sparlet {
+namespace {
+
+bool is_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '.' || c == '-';
+  });
+}
+
+std::string place(const Node& node) {
+  return fmt::format("{} ({})", node.name, node.op ? node.op->name : "?");
+}
+
+int64_t whole(const Node& node, std::string_view key, double value) {
+  require(value == std::floor(value) && std::abs(value) < 1e15,
+          "{}: {} is {}, wanted a whole number", place(node), key, value);
+  return int64_t(value);
+}
+
+std::vector<double> list_of(const Node& node, std::string_view key) {
+  const auto found = node.attrs.find(key);
+  if (found == node.attrs.end()) return {};
+  if (const auto* one = std::get_if<double>(&found->second)) return {*one};
+  if (const auto* list = std::get_if<std::vector<double>>(&found->second)) return *list;
+  fail("{}: {} is a word, wanted numbers", place(node), key);
+}
+
+}  // namespace
+
+Attr attr(const Shape& shape) { return std::vector<double>(shape.begin(), shape.end()); }
+
+double Node::number(std::string_view key) const {
+  const std::vector<double> list = list_of(*this, key);
+  require(list.size() == 1, "{}: wants one number as attribute {}", place(*this), key);
+  return list[0];
+}
+
+double Node::number(std::string_view key, double fallback) const {
+  return has(key) ? number(key) : fallback;
+}
+
+int64_t Node::integer(std::string_view key, int64_t fallback) const {
+  return has(key) ? whole(*this, key, number(key)) : fallback;
+}
+
+Shape Node::shape(std::string_view key) const {
+  require(has(key), "{}: wants a shape as attribute {}", place(*this), key);
+  Shape shape;
+  for (double size : list_of(*this, key)) {
+    const int64_t n = whole(*this, key, size);
+    require(n >= 1 && n <= INT32_MAX, "{}: a size of {} in {}", place(*this), n, key);
+    require(shape.rank() < Shape::kMaxRank, "{}: {} has more than {} sizes", place(*this), key,
+            Shape::kMaxRank);
+    shape.push_back(n);
+  }
+  return shape;
+}
+
+std::string Node::word(std::string_view key, std::string_view fallback) const {
+  const auto found = attrs.find(key);
+  if (found == attrs.end()) return std::string(fallback);
+  const auto* word = std::get_if<std::string>(&found->second);
+  require(word, "{}: {} is a number, wanted a word", place(*this), key);
+  return *word;
+}
+
+std::array<int64_t, 2> Node::pair(std::string_view key, int64_t fallback) const {
+  if (!has(key)) return {fallback, fallback};
+  const std::vector<double> list = list_of(*this, key);
+  require(list.size() == 1 || list.size() == 2, "{}: {} has {} numbers, wanted n or [h,w]",
+          place(*this), key, list.size());
+  return {whole(*this, key, list.front()), whole(*this, key, list.back())};
+}
+
+std::array<int64_t, 4> Node::sides(std::string_view key) const {
+  if (!has(key)) return {0, 0, 0, 0};
+  std::vector<double> list = list_of(*this, key);
+  if (list.size() == 1) list.assign(4, list[0]);
+  if (list.size() == 2) list = {list[0], list[0], list[1], list[1]};
+  require(list.size() == 4, "{}: {} has {} numbers, wanted n, [h,w] or [top,bottom,left,right]",
+          place(*this), key, list.size());
+  std::array<int64_t, 4> sides;
+  for (int i = 0; i < 4; ++i) {
+    sides[size_t(i)] = whole(*this, key, list[size_t(i)]);
+    require(sides[size_t(i)] >= 0, "{}: {} is negative", place(*this), key);
+  }
+  return sides;
+}
+
+Id Graph::add(const OpDef& op, std::string name, std::vector<Id> in, Attrs attrs) {
+  require(is_name(name), "'{}' ({}): a name is made of letters, digits, _ . and -", name, op.name);
+  require(!find(name), "{} ({}): the name is taken", name, op.name);
+  for (Id id : in)
+    require(id >= 0 && id < Id(nodes.size()), "{} ({}): input {} does not stand before it", name,
+            op.name, id);
+  Node node{&op, std::move(name), std::move(in), std::move(attrs), {}};
+  node.type = op.infer(node, types_of(node.in));
+  nodes.push_back(std::move(node));
+  return output();
+}
+
+std::optional<Id> Graph::find(std::string_view name) const {
+  for (Id id = 0; id < Id(nodes.size()); ++id)
+    if (nodes[size_t(id)].name == name) return id;
+  return std::nullopt;
+}
+
+Id Graph::at(std::string_view name) const {
+  if (const auto id = find(name)) return *id;
+  std::vector<std::string_view> names;
+  for (const Node& node : nodes) names.push_back(node.name);
+  fail("graph: no node '{}'{}", name, did_you_mean(name, std::span<const std::string_view>(names)));
+}
+
+std::vector<Type> Graph::types_of(const std::vector<Id>& ids) const {
+  std::vector<Type> types;
+  for (Id id : ids) types.push_back(nodes[size_t(id)].type);
+  return types;
+}
+
+std::vector<std::vector<Id>> users(const Graph& graph) {
+  std::vector<std::vector<Id>> list(graph.nodes.size());
+  for (Id id = 0; id < Id(graph.nodes.size()); ++id)
+    for (Id in : graph[id].in) list[size_t(in)].push_back(id);
+  return list;
+}
+
+std::vector<Id> inputs(const Graph& graph) {
+  std::vector<Id> list;
+  for (Id id = 0; id < Id(graph.nodes.size()); ++id)
+    if (graph[id].op == &input_op) list.push_back(id);
+  return list;
+}
+
+int64_t weight_count(const Graph& graph) {
+  int64_t n = 0;
+  for (const Node& node : graph.nodes)
+    if (node.op == &param_op) n += count(node.type.shape);
+  return n;
+}
+
+}  // namespace sparlet

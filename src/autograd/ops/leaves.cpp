@@ -1,0 +1,32 @@
+// The leaves: values that come from outside. shape=[...]; dtype=f32 unless given.
+#include "autograd/op.h"
+#include "tensor/error.h"
+
+namespace sparlet {
+namespace {
+
+Type declared(const Node& node, std::span<const Type> in, bool batched) {
+  require(in.empty(), "{} ({}): reads nothing, found {} inputs", node.name, node.op->name,
+          in.size());
+  return {node.shape("shape"), dtype_from(node.word("dtype", "f32")), batched};
+}
+Type input(const Node& node, std::span<const Type> in) { return declared(node, in, true); }
+Type weight(const Node& node, std::span<const Type> in) { return declared(node, in, false); }
+Type param(const Node& node, std::span<const Type> in) {
+  const Type type = weight(node, in);
+  require(type.dtype == DType::f32, "{} (param): dtype {}, wanted f32", node.name,
+          name_of(type.dtype));
+  return type;
+}
+int64_t no_macs(const Node&, std::span<const Type>) { return 0; }
+
+}  // namespace
+
+const OpDef input_op{"input", input, no_macs, nullptr};
+const OpDef param_op{"param", param, no_macs, nullptr};
+const OpDef constant_op{"constant", weight, no_macs, nullptr};
+const OpDef state_op{"state", param, no_macs, nullptr};
+
+bool is_leaf(const OpDef& op) { return op.make == nullptr; }
+
+}  // namespace sparlet
