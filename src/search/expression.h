@@ -34,7 +34,7 @@ class Expression {
     enum class Kind { less, less_equal, equal, not_equal, in } kind = Kind::equal;
     std::vector<Term> terms;  // numbers: sum(terms) ? 0
     std::string name;         // words: value of name ? words
-    std::vector<Value> words;
+    std::vector<PointValue> words;
   };
 
  private:

@@ -9,14 +9,14 @@
 namespace sparlet::search {
 
 // A number (also a flag, 0 or 1) or a word (a choice). A choice that reads as a number is a number.
-using Value = std::variant<double, std::string>;
-std::string to_text(const Value&);        // numbers in their shortest form that reads back the same
-Value value_from(std::string_view text);  // inverse of to_text
+using PointValue = std::variant<double, std::string>;
+std::string to_text(const PointValue&);  // numbers in their shortest form that reads back the same
+PointValue value_from(std::string_view text);  // inverse of to_text
 
 // Values by parameter name, inactive ones left out, so that two points that build the same net are
 // one and the text is the identity.
 struct Point {
-  std::map<std::string, Value, std::less<>> values;
+  std::map<std::string, PointValue, std::less<>> values;
 
   bool has(std::string_view name) const { return values.contains(name); }
   // Without a fallback a missing name is an Error naming it and the nearest one; so is a value of
@@ -28,7 +28,7 @@ struct Point {
   bool flag(std::string_view name, bool fallback) const;
   std::string word(std::string_view name) const;  // a number gives its text
   std::string word(std::string_view name, std::string_view fallback) const;
-  void set(std::string_view name, Value value);
+  void set(std::string_view name, PointValue value);
 
   bool operator==(const Point&) const = default;
 };

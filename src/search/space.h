@@ -22,7 +22,7 @@ struct Parameter {
   double low = 0, high = 1;              // both included; numbers only
   double step = 0;                       // values low + i × step; 0: 1 for integers, any for reals
   std::vector<std::string> values = {};  // of a choice
-  Value fixed = 0.0;
+  PointValue fixed = 0.0;
   std::string when = {};   // active where this holds; empty: always
   std::string where = {};  // file:line, begins error messages
 
@@ -89,7 +89,7 @@ class Space {
   std::optional<Point> mutate(const Point&, double scale, Rng&) const;
 
  private:
-  Value draw(const Parameter&, double u) const;
+  PointValue draw(const Parameter&, double u) const;
   std::vector<Parameter> parameters_;
   std::vector<Constraint> constraints_;
   std::vector<std::optional<Expression>> when_;  // by parameter
@@ -100,9 +100,9 @@ class Space {
 };
 
 // --- one parameter's values
-double to_unit(const Parameter&, double value);       // linear or logarithmic, in [0,1]
-Value nearest_value(const Parameter&, const Value&);  // in bounds, on the steps
+double to_unit(const Parameter&, double value);                 // linear or logarithmic, in [0,1]
+PointValue nearest_value(const Parameter&, const PointValue&);  // in bounds, on the steps
 // Why the value is not one of the parameter's, if so.
-std::optional<std::string> fault(const Parameter&, const Value&);
+std::optional<std::string> fault(const Parameter&, const PointValue&);
 
 }  // namespace sparlet::search
