@@ -2,6 +2,7 @@
 #pragma once
 #include "autograd/op.h"
 #include "data/dataset.h"
+#include "nn/init.h"
 
 namespace sparlet {
 
@@ -10,24 +11,24 @@ class NetBuilder;
 struct Var {
   NetBuilder* builder = nullptr;
   Id id = -1;
-  const Shape& shape() const;
+  const Shape& shape() const;  // of one sample
 };
-
-// How fresh weights are drawn; fan-in and fan-out by the weight's shape (O, I, kernel...).
-enum class Init { kaiming_normal, kaiming_uniform, xavier_normal, xavier_uniform, zeros, ones };
 
 class NetBuilder {
  public:
   explicit NetBuilder(Rng& rng) : rng_(rng) {}
 
   Var input(std::string name, const Shape&, DType = DType::f32);
-  // The input of raw data, then its normalisation: (x - mean) * (1 / deviation).
+  // The input "x" of raw data, then its normalisation: (x - mean) * (1 / deviation). Nothing is added
+  // where the data needs none.
   Var data_input(const DataSpec&);
   Var param(std::string name, const Shape&, Init);
+  Var param(std::string name, Tensor value);
   Var constant(std::string name, Tensor);
   Var state(std::string name, Tensor);
   Var op(const OpDef&, std::string name, std::vector<Var> in, Attrs = {});
-  // An unused name "stem", "stem2", ...; with the scopes' prefix.
+  // "stem", or "stem2", "stem3" ... where that is taken in the present scope. Give it to op() etc.,
+  // which put the scopes in front.
   std::string fresh(std::string_view stem) const;
   void push_scope(std::string name);      // names get "name." in front
   void pop_scope();
@@ -38,11 +39,11 @@ class NetBuilder {
 
  private:
   std::string scoped(std::string_view) const;
+  Var leaf(const OpDef&, std::string name, Tensor value);
+
   Net net_;
   Rng& rng_;
   std::vector<std::string> scopes_;
 };
-
-void initialize(Tensor& weight, Init, Rng&);
 
 }  // namespace sparlet

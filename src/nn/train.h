@@ -6,6 +6,7 @@
 
 #include "autograd/executor.h"
 #include "data/dataset.h"
+#include "nn/loss.h"
 
 namespace sparlet {
 
@@ -17,17 +18,12 @@ using Optimizer = std::variant<Sgd, Adam, AdamW>;
 UpdateRule rule_of(const Optimizer&);
 float rate_of(const Optimizer&);
 
-// --- schedules: a factor on the rate, per batch
+// --- schedules: a factor on the rate, per batch. `step`: steps done before, from 0.
 struct Constant {};
 struct Step { int64_t size = 1000; double gamma = 0.95; };    // gamma^(step / size), whole division
 struct Cosine { double final_factor = 0; };                   // half a cosine over all steps
 using Schedule = std::variant<Constant, Step, Cosine>;
 double factor(const Schedule&, int64_t step, int64_t total_steps);
-
-// --- losses (nn/loss.h has the functions): mean over the batch
-struct CrossEntropy { float label_smoothing = 0; };
-struct MeanSquaredError {};                                   // against one-hot labels
-using Loss = std::variant<CrossEntropy, MeanSquaredError>;
 
 // What a hook sees after a step.
 struct TrainState {
@@ -54,7 +50,7 @@ struct TrainOptions {
   Loss loss = CrossEntropy{};
   std::vector<Hook> hooks = {};
   // The checkpoint is the best on validation among epochs that end at or after this step (the pruning
-  // target is reached by then). -1: any epoch.
+  // target is reached by then); the last state where there is none. -1: any epoch.
   int64_t checkpoint_from_step = -1;
   int patience = 0;                      // epochs without a better checkpoint before stopping; 0: never
   // Called after every epoch; return false to stop.
@@ -71,9 +67,15 @@ struct Trained {
   double seconds = 0;
 };
 
+// Trains on data.train, checks on data.validation after every epoch; data.test is never touched. The
+// net: one input, one value per class as output. Each epoch takes every sample once in an order drawn
+// from the rng; a train set smaller than a batch is one batch. Same seed, same bytes. A run that
+// diverges (see Trained) ends with the last good checkpoint, or with the initial net. Throws Error for a
+// net that cannot be trained, data that does not fit it, or an option out of range, before any step.
 Trained train(const Net&, const Data&, const Optimizer&, const TrainOptions&, Rng&);
 
-// Fraction of samples whose largest output is not the label's; every sample exactly once.
+// Fraction of samples whose largest output is not the label's (of equal ones the first counts); every
+// sample exactly once, the last batch may be partial. Float and int8 nets.
 double error_of(const Net&, const Dataset&, int64_t batch = 64, const Kernels* = nullptr);
 
 }  // namespace sparlet

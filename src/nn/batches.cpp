@@ -1,0 +1,134 @@
+#include "nn/batches.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "nn/train.h"
+#include "tensor/error.h"
+
+namespace sparlet {
+namespace {
+
+Id only_input(const Graph& graph) {
+  const std::vector<Id> list = inputs(graph);
+  require(list.size() == 1, "net: has {} inputs, wanted one to train or test on data", list.size());
+  return list[0];
+}
+
+void check_output(const Graph& graph, const Dataset& data) {
+  const Id id = graph.output();
+  const Node& node = graph[id];
+  require(node.type.batched, "{} ({}): the output does not depend on the input", node.name,
+          node.op->name);
+  require(memory_order(choose_layouts(graph)[size_t(id)], node.type.shape).empty(),
+          "{} ({}): the output is {}, wanted one value per class", node.name, node.op->name,
+          to_string(node.type.shape));
+  const int64_t classes = count(node.type.shape);
+  for (int64_t i = 0; i < data.size(); ++i)
+    require(data.label(i) >= 0 && data.label(i) < classes,
+            "{} ({}): {} outputs, but sample {} of the data is of class {}", node.name,
+            node.op->name, classes, i, data.label(i));
+}
+
+// Position of the largest; of equal ones the first.
+template <class T>
+int64_t largest(const T* values, int64_t n) {
+  return std::max_element(values, values + n) - values;
+}
+
+struct Row {
+  int64_t largest;
+  bool finite;
+};
+
+Row look(const View& y, int64_t row, int64_t classes) {
+  switch (y.dtype) {
+    case DType::f32: {
+      const float* values = y.f32() + row * classes;
+      const bool finite =
+          std::all_of(values, values + classes, [](float v) { return std::isfinite(v); });
+      return {largest(values, classes), finite};
+    }
+    case DType::i8:
+      return {largest(y.as<int8_t>() + row * classes, classes), true};
+    case DType::u8:
+      return {largest(y.as<uint8_t>() + row * classes, classes), true};
+    default:
+      fail("net: outputs are {}, wanted f32 or i8", name_of(y.dtype));
+  }
+}
+
+}  // namespace
+
+Batches::Batches(const Graph& graph, const Dataset& data, int64_t batch)
+    : input_(only_input(graph)), batch_(batch) {
+  const Node& node = graph[input_];
+  require(node.type.shape == data.shape(), "{} (input): wants samples of {}, the data's are {}",
+          node.name, to_string(node.type.shape), to_string(data.shape()));
+  check_output(graph, data);
+  x_ = Tensor(batched(batch, data.shape()), data.x.dtype());
+  labels_.resize(size_t(batch));
+  if (node.type.dtype == DType::i8 && data.x.dtype() == DType::f32) {
+    quantized_ = Tensor(x_.shape(), DType::i8);
+    scale_ = float(node.number("scale"));
+    zero_ = int32_t(node.integer("zero", 0));
+  }
+}
+
+std::span<const int32_t> Batches::load(const Dataset& data, std::span<const int32_t> positions,
+                                       Executor& executor) {
+  const int64_t n = int64_t(positions.size()), values = n * (x_.size() / batch_);
+  data.gather(positions, x_.raw_write(), labels_.data());
+  if (quantized_) quantize(values);
+  Tensor& x = quantized_ ? quantized_ : x_;
+  Shape shape{n};
+  for (int i = 1; i < x.shape().rank(); ++i) shape.push_back(x.shape()[i]);
+  executor.set_input(input_, {shape, x.dtype(), x.raw_write()});
+  return {labels_.data(), size_t(n)};
+}
+
+// TFLite's: round half away from zero, then saturate.
+void Batches::quantize(int64_t values) {
+  const std::span<const float> from = x_.read();
+  const std::span<int8_t> to = quantized_.write<int8_t>();
+  for (int64_t i = 0; i < values; ++i)
+    to[size_t(i)] =
+        int8_t(std::clamp(std::round(from[size_t(i)] / scale_) + float(zero_), -128.f, 127.f));
+}
+
+std::vector<int32_t> positions(int64_t n) {
+  std::vector<int32_t> list(static_cast<size_t>(n));
+  std::iota(list.begin(), list.end(), 0);
+  return list;
+}
+
+Score score(Executor& executor, Batches& batches, const Dataset& data) {
+  const std::vector<int32_t> all = positions(data.size());
+  int64_t wrong = 0;
+  Score score;
+  for (int64_t begin = 0; begin < data.size(); begin += batches.batch()) {
+    const int64_t n = std::min(batches.batch(), data.size() - begin);
+    const auto labels =
+        batches.load(data, std::span(all).subspan(size_t(begin), size_t(n)), executor);
+    const View y = executor.forward(n);
+    for (int64_t row = 0; row < n; ++row) {
+      const auto [guess, finite] = look(y, row, y.size() / n);
+      wrong += guess != labels[size_t(row)];
+      score.finite = score.finite && finite;
+    }
+  }
+  score.error = double(wrong) / double(data.size());
+  return score;
+}
+
+double error_of(const Net& net, const Dataset& data, int64_t batch, const Kernels* kernels) {
+  require(data.size() > 0, "data: no samples to test on");
+  require(batch >= 1, "batch: {} given, wanted 1 or more", batch);
+  batch = std::min(batch, data.size());
+  Batches batches(net.graph, data, batch);
+  Executor executor(net, {.batch = batch, .mode = Mode::infer, .kernels = kernels});
+  return score(executor, batches, data).error;
+}
+
+}  // namespace sparlet
