@@ -41,8 +41,11 @@ Shape batched(int64_t batch, const Shape& shape) {
 
 std::string to_string(const Shape& shape) {
   std::string text = "[";
-  for (int i = 0; i < shape.rank(); ++i) text += (i ? "," : "") + std::to_string(shape[i]);
-  return text + "]";
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (i) text += ',';
+    text += std::to_string(shape[i]);
+  }
+  return text += ']';
 }
 
 }  // namespace sparlet
