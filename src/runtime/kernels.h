@@ -9,6 +9,8 @@
 //
 // REQUIRES of all: y does not overlap x unless "in place" is said, and then y == x exactly.
 #pragma once
+#include <stddef.h>
+
 #include "runtime/fixed_point.h"
 
 namespace sparlet::rt {
@@ -145,7 +147,7 @@ struct ConcatArgs {
 void concat_i8(const ConcatArgs&);
 
 // TFLite's int8 softmax over one row, beta 1: y has scale 1/256 and zero point -128. In place.
-// REQUIRES softmax_in_range(x_scale): 2^-26 < x_scale < 16.
+// REQUIRES softmax_in_range(x_scale): 2^-26 <= x_scale < 16.
 struct SoftmaxArgs {
   const int8_t* x = nullptr;
   int8_t* y = nullptr;

@@ -45,7 +45,7 @@ struct Record {
   bool has(RecordFlag flag) const { return (flags & flag) != 0; }
 };
 
-constexpr size_t max_record_bytes = 128;
+constexpr size_t max_record_bytes = 144;
 
 // Inputs that an op takes; 0 for concat, whose records tell.
 uint32_t inputs_of(Op);
