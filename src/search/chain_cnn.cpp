@@ -1,0 +1,130 @@
+#include "search/chain_cnn.h"
+
+#include <cmath>
+
+#include "nn/layers.h"
+#include "tensor/error.h"
+#include "tensor/nearest.h"
+
+namespace sparlet::search {
+
+namespace {
+
+// Reads the parameters of one prefix: at("filters") is "block_1_layer_2_filters".
+struct Scope {
+  const Point& point;
+  std::string prefix;
+
+  std::string at(std::string_view name) const { return prefix + std::string(name); }
+  int64_t integer(std::string_view name, int64_t fallback, int64_t least) const {
+    const int64_t value = point.integer(at(name), fallback);
+    require(value >= least, "parameter '{}': {} is below {}", at(name), value, least);
+    return value;
+  }
+  double fraction(std::string_view name, double fallback) const {
+    const double value = point.number(at(name), fallback);
+    require(value >= 0 && value <= 1, "parameter '{}': {} is not in [0, 1]", at(name), value);
+    return value;
+  }
+  [[noreturn]] void reject(std::string_view name, std::string_view word,
+                           const std::vector<std::string>& known) const {
+    fail("parameter '{}': '{}' is none of {}{}", at(name), word, listed(known),
+         did_you_mean(word, known));
+  }
+  static std::string listed(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+  }
+};
+
+class NameScope {
+ public:
+  NameScope(NetBuilder& builder, std::string name) : builder_(builder) {
+    builder_.push_scope(std::move(name));
+  }
+  ~NameScope() { builder_.pop_scope(); }
+
+ private:
+  NetBuilder& builder_;
+};
+
+Var layer(Var x, const Scope& scope) {
+  const std::string type = scope.point.word(scope.at("type"), "conv");
+  const int64_t filters = scope.integer("filters", 6, 1);
+  const int64_t kernel = scope.integer("kernel", 3, 1);
+  const int64_t stride = scope.integer("stride", 1, 1);
+  const nn::Conv2d spatial{
+      .out = filters, .kernel = kernel, .stride = stride, .pad = kernel / 2, .bias = false};
+  const auto pointwise = [](int64_t out) {
+    return nn::Conv2d{.out = out, .kernel = 1, .bias = false};
+  };
+  if (type == "conv") {
+    x = nn::conv2d(x, "conv", spatial);
+  } else if (type == "separable") {
+    x = nn::depthwise(x, "dw", spatial);
+    x = nn::conv2d(x, "pw", pointwise(filters));
+  } else if (type == "bottleneck") {
+    const double inner = std::round(double(filters) * scope.fraction("ratio", 0.5));
+    x = nn::conv2d(x, "down", pointwise(std::max<int64_t>(int64_t(inner), 1)));
+    x = nn::conv2d(x, "conv", spatial);
+  } else {
+    scope.reject("type", type, {"conv", "separable", "bottleneck"});
+  }
+  return nn::relu(nn::batch_norm(x, "bn"));
+}
+
+Var pool(Var x, const Scope& scope) {
+  const std::string kind = scope.point.word(scope.at("pool"), "none");
+  if (kind == "none") return x;
+  const nn::Pool options{.size = scope.integer("pool_size", 2, 1)};
+  if (kind == "max") return nn::max_pool(x, options);
+  if (kind == "avg") return nn::avg_pool(x, options);
+  scope.reject("pool", kind, {"none", "max", "avg"});
+}
+
+Var drop(Var x, const Scope& scope, std::string_view name) {
+  const double rate = scope.fraction(name, 0);
+  require(rate < 1, "parameter '{}': {} leaves nothing", scope.at(name), rate);
+  return rate > 0 ? nn::dropout(x, rate) : x;
+}
+
+}  // namespace
+
+Net build_chain_cnn(const Point& point, const DataSpec& spec, Rng& rng) {
+  require(spec.shape.rank() == 3, "chain_cnn: samples must be (c,h,w), these are {}",
+          to_string(spec.shape));
+  require(spec.classes >= 1, "chain_cnn: {} classes", spec.classes);
+  NetBuilder builder(rng);
+  Var x = builder.data_input(spec);
+  const Scope top{point, ""};
+  for (int64_t b = 1, blocks = top.integer("blocks", 1, 1); b <= blocks; ++b) {
+    const Scope block{point, fmt::format("block_{}_", b)};
+    const NameScope name(builder, fmt::format("b{}", b));
+    for (int64_t l = 1, layers = block.integer("layers", 1, 1); l <= layers; ++l) {
+      const NameScope inner(builder, fmt::format("l{}", l));
+      x = layer(x, {point, block.at(fmt::format("layer_{}_", l))});
+    }
+    x = drop(pool(x, block), block, "dropout");
+  }
+  const std::string head = point.word("head", "global_average");
+  if (head == "flatten")
+    x = nn::flatten(x);
+  else if (head == "global_average")
+    x = nn::global_avg_pool(x);
+  else
+    top.reject("head", head, {"global_average", "flatten"});
+  for (int64_t d = 1, layers = top.integer("dense_layers", 0, 0); d <= layers; ++d) {
+    const int64_t units = top.integer(fmt::format("dense_{}_units", d), 32, 1);
+    x = nn::relu(nn::linear(x, fmt::format("fc{}", d), {.out = units}));
+    x = drop(x, top, "dense_dropout");
+  }
+  return builder.finish(nn::linear(x, "out", {.out = spec.classes}));
+}
+
+Builder builder_named(const std::string& name) {
+  if (name == "chain_cnn") return build_chain_cnn;
+  fail("builder '{}': not known; chain_cnn is", name);
+}
+
+}  // namespace sparlet::search
