@@ -29,6 +29,7 @@ Patch patch_at(const Conv2dArgs& a, int32_t out_y, int32_t out_x) {
   p.x = out_x * w.stride_w - w.pad_left;
   meet(p.y, w.kernel_h, w.dilation_h, a.in.h, p.row_low, p.row_high);
   meet(p.x, w.kernel_w, w.dilation_w, a.in.w, p.column_low, p.column_high);
+  if (p.column_low == p.column_high) p.row_high = p.row_low;  // wholly beside the map
   return p;
 }
 

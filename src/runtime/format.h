@@ -76,11 +76,13 @@ enum RecordFlag : uint8_t {
   record_include_pad = 32  // avg_pool divides by the whole window; else by what is inside the map
 };
 
-// Limits of version 1. Dimensions and attributes of a window: 16 bits. Values of a map, and inputs
-// of one output (so that an int32 sum cannot overflow):
+// Limits of version 1: dimensions and attributes of a window (16 bits); values of a map with its
+// padding and weights of an op; inputs of one output, so that an int32 sum cannot overflow;
+// records.
 constexpr uint32_t max_dimension = 65535;
 constexpr uint32_t max_map = 0x7fffffff;
 constexpr uint32_t max_fan_in = 65536;
+constexpr uint32_t max_values = 1024;
 // |bias| + 255 * 128 * fan_in must stay below 2^31; scales between these (the shift of a multiplier
 // is within [-31, 30]; see fixed_point.h):
 constexpr int32_t min_shift = -31;

@@ -29,9 +29,9 @@ void write_window(Writer& out, const Record& r) {
     out.varint(r.pad_top);
     return;
   }
-  for (const uint32_t v : {r.kernel_h, r.kernel_w, r.stride_h, r.stride_w, r.pad_top, r.pad_left,
-                           r.pad_bottom, r.pad_right, r.dilation_h, r.dilation_w})
-    out.varint(v);
+  const uint32_t all[] = {r.kernel_h, r.kernel_w,   r.stride_h,  r.stride_w,   r.pad_top,
+                          r.pad_left, r.pad_bottom, r.pad_right, r.dilation_h, r.dilation_w};
+  for (const uint32_t v : all) out.varint(v);
 }
 
 }  // namespace

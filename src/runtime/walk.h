@@ -33,32 +33,10 @@ inline const uint8_t* weights_of(const uint8_t* file) {
 }
 
 // REQUIRES: records 0 .. index decode, inputs come before their readers, dimensions are checked.
-inline Record record_at(const uint8_t* file, uint32_t index) {
-  const uint8_t* at = records_of(file);
-  for (; index > 0; --index) at += *at;
-  Record r;
-  decode(at, weights_of(file), r);
-  return r;
-}
-
-inline ValueInfo info_of(const uint8_t* file, Record r) {
-  ValueInfo v{.h = r.h,
-              .w = r.w,
-              .c = r.c,
-              .count = r.h * r.w * r.c,
-              .offset = r.offset,
-              .scale = 0,
-              .zero = 0,
-              .flat = r.has(record_flat)};
-  while (r.has(record_like_input)) r = record_at(file, r.input[0]);
-  v.scale = r.scale;
-  v.zero = r.zero;
-  return v;
-}
-
-inline ValueInfo value_at(const uint8_t* file, uint32_t index) {
-  return info_of(file, record_at(file, index));
-}
+Record record_at(const uint8_t* file, uint32_t index);
+ValueInfo value_at(const uint8_t* file, uint32_t index);
+// Of a record of the file; follows like_input to the value that has a scale of its own.
+ValueInfo info_of(const uint8_t* file, const Record&);
 
 // Weights of one output channel, and bytes of the weights of an op.
 inline uint64_t fan_in_of(const Record& r, const ValueInfo& x) {
