@@ -297,8 +297,8 @@ TEST_CASE("nothing is allocated between the steps of an epoch") {
   };
   const Data data = [] {
     Data d = line_data(96, 20);
-    d.spec.shape = {1, 8, 8};
-    Tensor x(Shape{96, 1, 8, 8}, DType::u8), v(Shape{20, 1, 8, 8}, DType::u8);
+    d.spec.shape = {2, 8, 8};
+    Tensor x(Shape{96, 2, 8, 8}, DType::u8), v(Shape{20, 2, 8, 8}, DType::u8);
     d.train = Dataset::all(x, d.train.y);
     d.validation = Dataset::all(v, d.validation.y);
     d.spec.dtype = DType::u8;
