@@ -44,13 +44,13 @@ class Reader {
       table(element, path + ".");
   }
 
-  static Value value(const toml::node& node) {
+  static TomlValue value(const toml::node& node) {
     if (const auto* v = node.as_boolean()) return {v->get()};
     if (const auto* v = node.as_integer()) return {v->get()};
     if (const auto* v = node.as_floating_point()) return {v->get()};
     if (const auto* v = node.as_string()) return {v->get()};
     if (const auto* v = node.as_array()) {
-      std::vector<Value> list;
+      std::vector<TomlValue> list;
       for (const toml::node& element : *v) list.push_back(value(element));
       return {list};
     }
@@ -162,20 +162,20 @@ SettingsFile read_settings(std::string_view text, std::string_view where,
   return {std::move(reader.out), text_out.str()};
 }
 
-std::string kind_of(const Value& value) {
+std::string kind_of(const TomlValue& value) {
   static const char* names[] = {"a table",      "true or false", "a whole number",
                                 "a number",     "a string",      "a list"};
   return names[value.value.index()];
 }
 
-std::string to_string(const Value& value) {
+std::string to_string(const TomlValue& value) {
   if (const auto* v = value.get<bool>()) return *v ? "true" : "false";
   if (const auto* v = value.get<int64_t>()) return fmt::format("{}", *v);
   if (const auto* v = value.get<double>()) return fmt::format("{}", *v);
   if (const auto* v = value.get<std::string>()) return fmt::format("\"{}\"", *v);
-  if (const auto* v = value.get<std::vector<Value>>()) {
+  if (const auto* v = value.get<std::vector<TomlValue>>()) {
     std::string out = "[";
-    for (const Value& element : *v) out += (out.size() > 1 ? ", " : "") + to_string(element);
+    for (const TomlValue& element : *v) out += (out.size() > 1 ? ", " : "") + to_string(element);
     return out + "]";
   }
   return "{}";

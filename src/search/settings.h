@@ -11,23 +11,23 @@
 namespace sparlet::search {
 
 // A TOML value. An empty table is `monostate`.
-struct Value {
-  std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<Value>> value;
+struct TomlValue {
+  std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<TomlValue>> value;
 
   template <class T>
   const T* get() const {
     return std::get_if<T>(&value);
   }
-  bool operator==(const Value&) const = default;
+  bool operator==(const TomlValue&) const = default;
 };
-std::string to_string(const Value&);  // as TOML writes it
-std::string kind_of(const Value&);    // "an integer", "a list", ...
+std::string to_string(const TomlValue&);  // as TOML writes it
+std::string kind_of(const TomlValue&);    // "an integer", "a list", ...
 
 // Tables become dots: [search] r1 = 3 is "search.r1"; the second [[parameter]]'s name is
 // "parameter[1].name".
 struct Setting {
   std::string path;
-  Value value;
+  TomlValue value;
   std::string where;  // "file.toml:12" or "--set search.r1"
 };
 

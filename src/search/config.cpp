@@ -1,0 +1,225 @@
+#include "search/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "search/config_keys.h"
+#include "tensor/error.h"
+#include "tensor/nearest.h"
+
+namespace sparlet::search {
+namespace {
+
+// "parameter[3].name" -> {"parameter.name", "parameter", 3}; others have no index.
+struct Place {
+  std::string path, list;
+  size_t index = 0;
+};
+
+Place place_of(const std::string& path) {
+  const size_t open = path.find('['), close = path.find(']');
+  if (open == std::string::npos) return {path, "", 0};
+  return {path.substr(0, open) + path.substr(close + 1), path.substr(0, open),
+          size_t(std::stoul(path.substr(open + 1, close - open - 1)))};
+}
+
+const Key* find_key(const std::string& path) {
+  for (const Key& key : keys())
+    if (key.info.path == path && key.set) return &key;
+  return nullptr;
+}
+
+bool is_table(const std::string& path) {
+  return std::any_of(keys().begin(), keys().end(),
+                     [&](const Key& key) { return key.info.path.starts_with(path + "."); });
+}
+
+bool is_list(std::string_view table) {
+  return table == "parameter" || table == "constraint" || table == "objective";
+}
+
+[[noreturn]] void unknown(const Setting& setting, const std::string& path) {
+  // By the whole key, else by its last word: the table may be wrong or missing.
+  std::vector<std::string> names, words;
+  for (const Key& key : keys()) names.push_back(key.info.path);
+  for (const Alias& alias : aliases()) names.emplace_back(alias.word);
+  const auto last = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
+  for (const std::string& name : names) words.push_back(last(name));
+  const auto near = [](const std::string& word, const std::vector<std::string>& known) {
+    return std::string(nearest(word, std::vector<std::string_view>(known.begin(), known.end())));
+  };
+  std::string found = near(path, names);
+  if (const std::string word = near(last(path), words); found.empty() && !word.empty())
+    found = names[size_t(std::find(words.begin(), words.end(), word) - words.begin())];
+  fail("{}: {}: unknown key; {}", setting.where, setting.path,
+       found.empty() ? "docs/config.md lists all" : fmt::format("the nearest is \"{}\"", found));
+}
+
+template <class List>
+void grow(List& list, size_t index) {
+  if (list.size() <= index) list.resize(index + 1);
+}
+
+void apply(Draft& draft, const Setting& given) {
+  if (given.path == "user" || given.path.starts_with("user.")) {
+    if (given.path != "user") draft.config.user[given.path.substr(5)] = given.value;
+    return;
+  }
+  Setting setting = given;
+  for (const Alias& alias : aliases())
+    if (setting.path == alias.word) setting.path = alias.path;
+  const Place place = place_of(setting.path);
+  if (!place.list.empty() && is_list(place.list)) {
+    if (place.list == "parameter") grow(draft.parameters, place.index);
+    if (place.list == "constraint") grow(draft.config.constraints, place.index);
+    if (place.list == "objective") grow(draft.boxes, place.index);
+    if (place.list == "parameter" && draft.parameters[place.index].parameter.where.empty())
+      draft.parameters[place.index].parameter.where = setting.where;
+  }
+  const bool empty_table = !setting.value.get<bool>() && setting.value.value.index() == 0;
+  if (empty_table && is_table(place.path)) return;
+  const Key* key = find_key(place.path);
+  if (!key) unknown(given, place.path);
+  const std::string table = place.path.substr(0, place.path.find('.'));
+  if (is_list(table) != !place.list.empty())
+    fail("{}: {}: expected {}", given.where, given.path,
+         is_list(table) ? fmt::format("[[{}]], a list of tables", table)
+                        : fmt::format("one [{}], not a list", table));
+  Setting shown = setting;
+  shown.path = given.path;
+  key->set(draft, Reading(shown), place.index);
+}
+
+void finish_parameters(Draft& draft) {
+  for (const Draft::ParameterDraft& p : draft.parameters) {
+    const std::string name = p.parameter.name.empty() ? "[[parameter]]" : p.parameter.name;
+    const auto need = [&](bool has, const char* key) {
+      require(has, "{}: {}: \"{}\" is missing", p.parameter.where, name, key);
+    };
+    const auto refuse = [&](bool has, const char* key) {
+      require(!has, "{}: {}: \"{}\" does not go with type \"{}\"", p.parameter.where, name, key,
+              name_of(p.parameter.kind));
+    };
+    need(!p.parameter.name.empty(), "name");
+    need(p.has_type, "type");
+    const Kind kind = p.parameter.kind;
+    const bool number = kind == Kind::integer || kind == Kind::real || kind == Kind::log_integer ||
+                        kind == Kind::log_real;
+    if (number) need(p.has_bounds, "bounds"); else refuse(p.has_bounds, "bounds");
+    if (kind == Kind::choice) need(p.has_values, "values"); else refuse(p.has_values, "values");
+    if (kind == Kind::fixed) need(p.has_value, "value"); else refuse(p.has_value, "value");
+    if (!number) refuse(p.parameter.step != 0, "step");
+    draft.config.parameters.push_back(p.parameter);
+  }
+  for (const Constraint& c : draft.config.constraints)
+    require(!c.expression.empty(), "[[constraint]]: \"expression\" is missing");
+}
+
+void finish_objectives(Draft& draft) {
+  std::vector<std::string> names = draft.objectives;
+  for (const Draft::ObjectiveDraft& box : draft.boxes) {
+    require(!box.name.empty(), "[[objective]]: \"name\" is missing");
+    if (std::find(names.begin(), names.end(), box.name) == names.end()) names.push_back(box.name);
+  }
+  if (names.empty()) names = {"error", "size", "memory"};
+  for (const std::string& name : names) {
+    require(std::count(names.begin(), names.end(), name) == 1, "objectives: \"{}\" stands twice",
+            name);
+    Objective objective = network_objective(name);
+    std::string where = "objectives";
+    for (const Draft::ObjectiveDraft& box : draft.boxes)
+      if (box.name == name) {
+        box.edit(objective);
+        where = box.where;
+      }
+    try {
+      validate(objective);
+    } catch (const Error& error) {
+      fail("{}: {}", where, error.what());
+    }
+    draft.config.objectives.push_back(objective);
+  }
+}
+
+void finish_device(Config& config, const std::vector<Setting>& settings) {
+  const double given = config.device.macs_per_second;
+  bool rate = false;
+  std::string where = "device.name";
+  for (const Setting& s : settings) {
+    rate |= s.path == "device.macs_per_second" || s.path == "flops";
+    if (s.path == "device.name") where = s.where + ": device.name";
+  }
+  try {
+    config.device = cost::Device::load(config.device.name);
+  } catch (const Error& error) {
+    fail("{}: {}", where, error.what());
+  }
+  if (rate) config.device.macs_per_second = given;
+}
+
+}  // namespace
+
+int Config::planned() const {
+  const int all = search.r1 + search.r2 + (search.morphisms ? search.r3 : 0);
+  return search.trials > 0 ? std::min(all, search.trials) : all;
+}
+
+Config config_from_text(std::string_view text, std::string_view where,
+                        const std::vector<std::string>& overrides) {
+  const SettingsFile file = read_settings(text, where, overrides);
+  Draft draft;
+  for (const Setting& setting : file.settings) apply(draft, setting);
+  finish_parameters(draft);
+  finish_objectives(draft);
+  Config config = std::move(draft.config);
+  finish_device(config, file.settings);
+  require(config.prune.begin < config.prune.end, "{}: prune.begin {} is not before prune.end {}",
+          where, config.prune.begin, config.prune.end);
+  config.text = file.text;
+  config.settings = file.settings;
+  return config;
+}
+
+Config load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  std::ifstream in(path, std::ios::binary);
+  require(bool(in) && !std::filesystem::is_directory(path), "{}: cannot be read", path.string());
+  std::ostringstream text;
+  text << in.rdbuf();
+  return config_from_text(text.str(), path.string(), overrides);
+}
+
+std::string first_difference(const Config& before, const Config& now) {
+  const auto values = [](const Config& config) {
+    std::map<std::string, std::string> all;
+    for (const Setting& s : config.settings) {
+      std::string path = s.path;
+      for (const Alias& alias : aliases())
+        if (path == alias.word) path = alias.path;
+      // Workers are compared as they were resolved, by the store.
+      if (path != "search.trials" && path != "search.minutes" && path != "search.workers")
+        all[path] = to_string(s.value);
+    }
+    return all;
+  };
+  const auto a = values(before), b = values(now);
+  for (const auto& [path, value] : a) {
+    const auto other = b.find(path);
+    if (other == b.end()) return fmt::format("{}: {} before, now absent", path, value);
+    if (other->second != value)
+      return fmt::format("{}: {} before, now {}", path, value, other->second);
+  }
+  for (const auto& [path, value] : b)
+    if (!a.contains(path)) return fmt::format("{}: absent before, now {}", path, value);
+  return "";
+}
+
+std::vector<KeyInfo> known_keys() {
+  std::vector<KeyInfo> list;
+  for (const Key& key : keys()) list.push_back(key.info);
+  return list;
+}
+
+}  // namespace sparlet::search

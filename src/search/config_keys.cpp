@@ -1,0 +1,300 @@
+#include "search/config_keys.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/error.h"
+
+namespace sparlet::search {
+
+void Reading::wrong(const std::string& wanted) const {
+  fail("{}: {}: expected {}, got {}", setting_.where, setting_.path, wanted,
+       to_string(setting_.value));
+}
+
+int64_t Reading::whole(int64_t low, int64_t high) const {
+  const auto* value = setting_.value.get<int64_t>();
+  if (!value || *value < low || *value > high)
+    wrong(high == std::numeric_limits<int64_t>::max()
+              ? fmt::format("a whole number >= {}", low)
+              : fmt::format("a whole number in {} .. {}", low, high));
+  return *value;
+}
+
+double Reading::number(double low, double high) const {
+  double value = NAN;
+  if (const auto* v = setting_.value.get<double>()) value = *v;
+  if (const auto* v = setting_.value.get<int64_t>()) value = double(*v);
+  if (!(value >= low && value <= high))
+    wrong(std::isinf(high) ? (std::isinf(low) ? "a number" : fmt::format("a number >= {}", low))
+                           : fmt::format("a number in {} .. {}", low, high));
+  return value;
+}
+
+bool Reading::boolean() const {
+  const auto* value = setting_.value.get<bool>();
+  if (!value) wrong("true or false");
+  return *value;
+}
+
+std::string Reading::string() const {
+  const auto* value = setting_.value.get<std::string>();
+  if (!value || value->empty()) wrong("a string");
+  return *value;
+}
+
+std::string Reading::one_of(std::initializer_list<std::string_view> words) const {
+  const auto* value = setting_.value.get<std::string>();
+  if (value)
+    for (const std::string_view word : words)
+      if (*value == word) return *value;
+  std::string wanted;
+  for (const std::string_view word : words)
+    wanted += fmt::format("{}\"{}\"", wanted.empty() ? "one of " : ", ", word);
+  wrong(wanted);
+}
+
+std::vector<TomlValue> Reading::list() const {
+  const auto* value = setting_.value.get<std::vector<TomlValue>>();
+  if (!value || value->empty()) wrong("a list");
+  return *value;
+}
+
+namespace {
+
+constexpr int64_t kMany = std::numeric_limits<int64_t>::max();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+void set_objectives(Draft& d, const Reading& r, size_t) {
+  static const char* cumulative[] = {"error", "size", "memory", "latency"};
+  if (r.setting().value.get<int64_t>()) {
+    d.objectives.assign(cumulative, cumulative + r.whole(1, 4));
+    return;
+  }
+  if (!r.setting().value.get<std::vector<TomlValue>>()) r.wrong("1 .. 4 or a list of names");
+  for (const TomlValue& item : r.list()) {
+    const auto* name = item.get<std::string>();
+    if (!name || name->empty()) r.wrong("1 .. 4 or a list of names");
+    d.objectives.push_back(*name);
+  }
+}
+
+double number_of(const Reading& r, const TomlValue& value) {
+  if (const auto* v = value.get<double>(); v && std::isfinite(*v)) return *v;
+  if (const auto* v = value.get<int64_t>()) return double(*v);
+  r.wrong("numbers [low, high]");
+}
+
+void set_bounds(Draft& d, const Reading& r, size_t i) {
+  const auto* list = r.setting().value.get<std::vector<TomlValue>>();
+  if (!list || list->size() != 2) r.wrong("numbers [low, high]");
+  d.parameters[i].parameter.low = number_of(r, (*list)[0]);
+  d.parameters[i].parameter.high = number_of(r, (*list)[1]);
+  d.parameters[i].has_bounds = true;
+}
+
+// A choice's value as a word; a number keeps its text.
+std::string word_of(const Reading& r, const TomlValue& value) {
+  if (const auto* v = value.get<std::string>(); v && !v->empty()) return *v;
+  if (value.get<int64_t>() || value.get<double>()) return to_string(value);
+  r.wrong("words or numbers");
+}
+
+void set_values(Draft& d, const Reading& r, size_t i) {
+  for (const TomlValue& item : r.list()) d.parameters[i].parameter.values.push_back(word_of(r, item));
+  d.parameters[i].has_values = true;
+}
+
+void set_fixed(Draft& d, const Reading& r, size_t i) {
+  Parameter& p = d.parameters[i].parameter;
+  if (const auto* flag = r.setting().value.get<bool>())
+    p.fixed = double(*flag);
+  else
+    p.fixed = value_from(word_of(r, r.setting().value));
+  d.parameters[i].has_value = true;
+}
+
+void set_kind(Draft& d, const Reading& r, size_t i) {
+  d.parameters[i].parameter.kind = kind_from(r.one_of(
+      {"integer", "real", "log_integer", "log_real", "choice", "flag", "fixed"}));
+  d.parameters[i].has_type = true;
+}
+
+// Adds an edit to the box of an objective.
+template <class Edit>
+void edit_box(Draft& d, size_t i, Edit edit) {
+  d.boxes[i].edit = [before = d.boxes[i].edit, edit](Objective& o) {
+    before(o);
+    edit(o);
+  };
+}
+
+std::vector<Key> make_keys() {
+  using D = Draft;
+  using R = Reading;
+  return {
+      {{"name", "string", "", "\"search\"", "names the run; the folder is `runs/NAME` unless `--out` says otherwise"},
+       [](D& d, const R& r, size_t) { d.config.name = r.string(); }},
+      {{"seed", "whole number", ">= 0", "1", "same seed and workers, same results"},
+       [](D& d, const R& r, size_t) { d.config.seed = uint64_t(r.whole(0, kMany)); }},
+      {{"objectives", "1 .. 4 or list", "names of objectives", "3",
+        "what is optimised; a number takes the first of error, size, memory, latency"},
+       set_objectives},
+      {{"builder", "string", "chain_cnn", "\"chain_cnn\"", "what makes a net of a point"},
+       [](D& d, const R& r, size_t) { d.config.builder = r.string(); }},
+
+      {{"data.source", "string", "digits, mnist, fashion, idx", "\"digits\"", "the data set"},
+       [](D& d, const R& r, size_t) { d.config.data.source = r.one_of({"digits", "mnist", "fashion", "idx"}); }},
+      {{"data.path", "string", "a folder", "`$SPARLET_DATA/SOURCE`", "where its files are"},
+       [](D& d, const R& r, size_t) { d.config.data.path = r.string(); }},
+      {{"data.train", "whole number", ">= 0", "0", "training samples; 0: as many as there are"},
+       [](D& d, const R& r, size_t) { d.config.data.train = r.whole(0, kMany); }},
+      {{"data.validation", "whole number", ">= 0", "0",
+        "validation samples; 0: `data.validation_fraction` of the training files"},
+       [](D& d, const R& r, size_t) { d.config.data.validation = r.whole(0, kMany); }},
+      {{"data.test", "whole number", ">= 0", "0", "test samples; 0: as many as there are"},
+       [](D& d, const R& r, size_t) { d.config.data.test = r.whole(0, kMany); }},
+      {{"data.validation_fraction", "number", "0.001 .. 0.9", "0.0833", "share that validates"},
+       [](D& d, const R& r, size_t) { d.config.data.validation_fraction = r.number(0.001, 0.9); }},
+      {{"data.seed", "whole number", ">= 0", "1", "draws the digits and the split"},
+       [](D& d, const R& r, size_t) { d.config.data.seed = uint64_t(r.whole(0, kMany)); }},
+
+      {{"search.r1", "whole number", "0 .. 100000", "30", "trials of the Sobol phase"},
+       [](D& d, const R& r, size_t) { d.config.search.r1 = int(r.whole(0, 100000)); }},
+      {{"search.r2", "whole number", "0 .. 100000", "40", "trials of the GP phase"},
+       [](D& d, const R& r, size_t) { d.config.search.r2 = int(r.whole(0, 100000)); }},
+      {{"search.r3", "whole number", "0 .. 100000", "30", "trials of the morphism phase"},
+       [](D& d, const R& r, size_t) { d.config.search.r3 = int(r.whole(0, 100000)); }},
+      {{"search.epochs1", "whole number", "1 .. 10000", "3", "epochs of a trial of the Sobol phase"},
+       [](D& d, const R& r, size_t) { d.config.search.epochs1 = int(r.whole(1, 10000)); }},
+      {{"search.epochs2", "whole number", "1 .. 10000", "5", "epochs of a trial of the GP phase"},
+       [](D& d, const R& r, size_t) { d.config.search.epochs2 = int(r.whole(1, 10000)); }},
+      {{"search.epochs3", "whole number", "1 .. 10000", "5", "epochs of a trial of the morphism phase"},
+       [](D& d, const R& r, size_t) { d.config.search.epochs3 = int(r.whole(1, 10000)); }},
+      {{"search.trials", "whole number", "0 .. 1000000", "0",
+        "at most so many trials in all, the last ones cut; 0: r1 + r2 + r3"},
+       [](D& d, const R& r, size_t) { d.config.search.trials = int(r.whole(0, 1000000)); }},
+      {{"search.minutes", "number", "0 .. 1000000", "0",
+        "propose nothing after this time (of one call) and finish what runs; 0: no limit"},
+       [](D& d, const R& r, size_t) { d.config.search.minutes = r.number(0, 1000000); }},
+      {{"search.workers", "whole number", "0 .. 256", "0",
+        "worker processes; 0: one a core. Part of what makes results the same"},
+       [](D& d, const R& r, size_t) { d.config.search.workers = int(r.whole(0, 256)); }},
+      {{"search.candidates", "whole number", "1 .. 10000", "20", "morphs that one morphism trial is chosen from"},
+       [](D& d, const R& r, size_t) { d.config.search.candidates = int(r.whole(1, 10000)); }},
+      {{"search.max_changes", "whole number", "1 .. 100", "3", "a morph is 1 to so many moves"},
+       [](D& d, const R& r, size_t) { d.config.search.max_changes = int(r.whole(1, 100)); }},
+      {{"search.morphisms", "boolean", "", "true", "false: no morphism phase"},
+       [](D& d, const R& r, size_t) { d.config.search.morphisms = r.boolean(); }},
+
+      {{"train.optimizer", "string", "adam, adamw, sgd", "\"adam\"", ""},
+       [](D& d, const R& r, size_t) { d.config.train.optimizer = r.one_of({"adam", "adamw", "sgd"}); }},
+      {{"train.learning_rate", "number", "0 .. 100", "0.001", "where the space has no `learning_rate`"},
+       [](D& d, const R& r, size_t) { d.config.train.learning_rate = r.number(0, 100); }},
+      {{"train.schedule", "string", "constant, step, cosine", "\"cosine\"", "where the space has no `schedule`"},
+       [](D& d, const R& r, size_t) { d.config.train.schedule = r.one_of({"constant", "step", "cosine"}); }},
+      {{"train.learning_gamma", "number", "0 .. 1", "0.95", "step schedule: the factor; also a parameter"},
+       [](D& d, const R& r, size_t) { d.config.train.learning_gamma = r.number(0, 1); }},
+      {{"train.learning_step", "number", "0.001 .. 1000000", "1",
+        "step schedule: a step every `learning_step` × 1000 batches; also a parameter"},
+       [](D& d, const R& r, size_t) { d.config.train.learning_step = r.number(0.001, 1000000); }},
+      {{"train.batch_size", "whole number", "1 .. 65536", "64", "where the space has no `batch_size`"},
+       [](D& d, const R& r, size_t) { d.config.train.batch_size = r.whole(1, 65536); }},
+      {{"train.momentum", "number", "0 .. 1", "0.9", "of sgd"},
+       [](D& d, const R& r, size_t) { d.config.train.momentum = r.number(0, 1); }},
+      {{"train.weight_decay", "number", "0 .. 1", "0", ""},
+       [](D& d, const R& r, size_t) { d.config.train.weight_decay = r.number(0, 1); }},
+      {{"train.label_smoothing", "number", "0 .. 1", "0", ""},
+       [](D& d, const R& r, size_t) { d.config.train.label_smoothing = r.number(0, 1); }},
+      {{"train.patience", "whole number", "0 .. 10000", "0",
+        "stop after so many epochs without a better checkpoint; 0: never"},
+       [](D& d, const R& r, size_t) { d.config.train.patience = int(r.whole(0, 10000)); }},
+
+      {{"prune.enabled", "boolean", "", "true", "false: `prune_threshold` is ignored"},
+       [](D& d, const R& r, size_t) { d.config.prune.enabled = r.boolean(); }},
+      {{"prune.begin", "number", "0 .. 1", "0.1", "pruning begins after this share of the steps"},
+       [](D& d, const R& r, size_t) { d.config.prune.begin = r.number(0, 1); }},
+      {{"prune.end", "number", "0 .. 1", "0.7", "and reaches its target after this one; then checkpoints count"},
+       [](D& d, const R& r, size_t) { d.config.prune.end = r.number(0, 1); }},
+
+      {{"quant.scheme", "string", "static, post, none", "\"static\"",
+        "int8 after training, or float nets; `post` is `static`"},
+       [](D& d, const R& r, size_t) {
+         const std::string word = r.one_of({"static", "post", "none"});
+         d.config.quant.scheme = word == "post" ? "static" : word;
+       }},
+      {{"quant.calibration", "whole number", "1 .. 10000000", "512", "training samples that set the ranges"},
+       [](D& d, const R& r, size_t) { d.config.quant.calibration = r.whole(1, 10000000); }},
+      {{"quant.encoding", "string", "smallest, dense, bitmask", "\"smallest\"", "of the weights, layer by layer"},
+       [](D& d, const R& r, size_t) { d.config.quant.encoding = r.one_of({"smallest", "dense", "bitmask"}); }},
+
+      {{"device.name", "string", "a known device or a TOML file", "\"cortex-m4\"", "what latency is predicted for"},
+       [](D& d, const R& r, size_t) { d.config.device.name = r.string(); }},
+      {{"device.macs_per_second", "number", "1 .. 1e18", "the device's", "its effective rate"},
+       [](D& d, const R& r, size_t) { d.config.device.macs_per_second = r.number(1, 1e18); }},
+
+      {{"parameter.name", "string", "", "", "a parameter of the space, as the builder or trainer reads it"},
+       [](D& d, const R& r, size_t i) { d.parameters[i].parameter.name = r.string(); }},
+      {{"parameter.type", "string", "integer, real, log_integer, log_real, choice, flag, fixed", "", ""},
+       set_kind},
+      {{"parameter.bounds", "list", "[low, high]", "", "of numbers, both included"}, set_bounds},
+      {{"parameter.step", "number", "> 0", "1 of integers", "values low + i × step"},
+       [](D& d, const R& r, size_t i) { d.parameters[i].parameter.step = r.number(1e-12, kInfinity); }},
+      {{"parameter.values", "list", "words or numbers", "", "of a choice"}, set_values},
+      {{"parameter.value", "any", "", "", "of a fixed one"}, set_fixed},
+      {{"parameter.when", "string", "an expression", "", "active where it holds, as `blocks >= 2`"},
+       [](D& d, const R& r, size_t i) { d.parameters[i].parameter.when = r.string(); }},
+
+      {{"constraint.expression", "string", "an expression", "", "holds where a parameter in it is inactive"},
+       [](D& d, const R& r, size_t i) {
+         d.config.constraints[i].expression = r.string();
+         d.config.constraints[i].where = r.setting().where;
+       }},
+
+      {{"objective.name", "string", "error, size, memory, macs, latency, or a metric", "", ""},
+       [](D& d, const R& r, size_t i) {
+         d.boxes[i].name = r.string();
+         d.boxes[i].where = r.setting().where;
+       }},
+      {{"objective.minimize", "boolean", "", "true", ""},
+       [](D& d, const R& r, size_t i) {
+         edit_box(d, i, [v = r.boolean()](Objective& o) { o.minimize = v; });
+       }},
+      {{"objective.reference", "number", "", "0.9 of error, 64000 of size and memory, 1e7 of macs, 1000 of latency",
+        "worst value of interest: a corner of the hypervolume's box"},
+       [](D& d, const R& r, size_t i) {
+         edit_box(d, i, [v = r.number(-kInfinity, kInfinity)](Objective& o) { o.reference = v; });
+       }},
+      {{"objective.ideal", "number", "", "0 of error, 1 of bytes and macs, 0.001 of latency", "the box's other corner"},
+       [](D& d, const R& r, size_t i) {
+         edit_box(d, i, [v = r.number(-kInfinity, kInfinity)](Objective& o) { o.ideal = v; });
+       }},
+      {{"objective.logarithmic", "boolean", "", "false of error and metrics", "compare log2 of values"},
+       [](D& d, const R& r, size_t i) {
+         edit_box(d, i, [v = r.boolean()](Objective& o) { o.logarithmic = v; });
+       }},
+      {{"user.*", "any", "", "", "passed untouched to builder, trainer and metrics"}, nullptr},
+  };
+}
+
+}  // namespace
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> list = make_keys();
+  return list;
+}
+
+const std::vector<Alias>& aliases() {
+  static const std::vector<Alias> list = {
+      {"r1", "search.r1"},           {"r2", "search.r2"},
+      {"r3", "search.r3"},           {"epochs1", "search.epochs1"},
+      {"epochs2", "search.epochs2"}, {"epochs3", "search.epochs3"},
+      {"morphisms", "search.morphisms"}, {"pruning", "prune.enabled"},
+      {"quant_scheme", "quant.scheme"},  {"flops", "device.macs_per_second"},
+  };
+  return list;
+}
+
+}  // namespace sparlet::search

@@ -1,0 +1,56 @@
+// The table of all keys of a config file: type, range, default, meaning, and where the value goes.
+#pragma once
+#include <functional>
+
+#include "search/config.h"
+
+namespace sparlet::search {
+
+// One setting being read; every getter throws Error naming the place and the key.
+class Reading {
+ public:
+  explicit Reading(const Setting& setting) : setting_(setting) {}
+
+  int64_t whole(int64_t low, int64_t high) const;
+  double number(double low, double high) const;
+  bool boolean() const;
+  std::string string() const;
+  std::string one_of(std::initializer_list<std::string_view> words) const;
+  std::vector<TomlValue> list() const;
+  const Setting& setting() const { return setting_; }
+  [[noreturn]] void wrong(const std::string& wanted) const;
+
+ private:
+  const Setting& setting_;
+};
+
+// What a file says, before objectives and parameters are put together.
+struct Draft {
+  struct ParameterDraft {
+    Parameter parameter;
+    bool has_type = false, has_bounds = false, has_values = false, has_value = false;
+  };
+  struct ObjectiveDraft {
+    std::string name, where;
+    std::function<void(Objective&)> edit = [](Objective&) {};
+  };
+  Config config;
+  std::vector<std::string> objectives;      // of the key `objectives`; empty: not given
+  std::vector<ParameterDraft> parameters;
+  std::vector<ObjectiveDraft> boxes;        // of [[objective]]
+};
+
+struct Key {
+  KeyInfo info;    // path: "search.r1"; "parameter.bounds" for a key of [[parameter]]
+  // `index`: of the element, in an array of tables.
+  void (*set)(Draft&, const Reading&, size_t index) = nullptr;
+};
+const std::vector<Key>& keys();
+
+// Another word for a key: SpArSeMod's.
+struct Alias {
+  std::string_view word, path;
+};
+const std::vector<Alias>& aliases();
+
+}  // namespace sparlet::search

@@ -1,0 +1,55 @@
+// What turns a point into a trained, pruned, quantised net and its figures. Every step is a function
+// that a host may replace.
+#pragma once
+#include <functional>
+#include <map>
+
+#include "search/builder.h"
+#include "search/config.h"
+#include "search/trial.h"
+
+namespace sparlet::search {
+
+using BuildStep = std::function<Net(const Point&, const DataSpec&, const UserTable&, Rng&)>;
+
+struct TrainJob {
+  const Net& net;                 // fresh
+  const Net* parent = nullptr;    // whose weights to inherit: trained, masks in place
+  const Point& point;
+  const Data& data;               // without its test part, during a search
+  int epochs = 1;
+  const UserTable& user;
+  std::function<bool(const EpochReport&)> progress = {};
+};
+// The trained float net; masks stay in it (children inherit them).
+using TrainStep = std::function<Trained(const TrainJob&, Rng&)>;
+
+// The net that ships: masks applied, norms folded, quantised. Ranges come from training samples only.
+using QuantizeStep = std::function<Net(const Net& trained, const Point&, const Data&)>;
+
+// What the shipped net of a fresh one will cost, before training. Throws Error where there can be none.
+using PredictStep = std::function<cost::Cost(const Net& fresh, const Point&)>;
+
+// A further figure of the shipped net on a split: an objective of that name may use it.
+using MetricStep = std::function<double(const Net& shipped, const Dataset&, const UserTable&)>;
+
+struct Pipeline {
+  BuildStep build;
+  TrainStep train;
+  QuantizeStep quantize;
+  PredictStep predict;
+  std::map<std::string, MetricStep> metrics = {};
+  cost::Device device;
+  UserTable user;
+};
+
+// The steps that the config describes. Throws Error for an unknown builder, optimiser ...
+Pipeline default_pipeline(const Config&);
+
+// Error and cost of a shipped net on one split.
+Metrics measure(const Pipeline&, const Net& shipped, const Dataset& split);
+
+// Fraction of weights that a point asks to remove: its prune_threshold, 0 where pruning is off.
+double pruning_target(const PruningOptions&, const Point&);
+
+}  // namespace sparlet::search

@@ -1,0 +1,366 @@
+#include "search/run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <thread>
+
+#include "search/results.h"
+#include "tensor/error.h"
+
+namespace sparlet::search {
+namespace {
+
+constexpr int kTries = 3;                   // of a trial whose worker dies
+constexpr int kQueue = 2;                   // waiting Sobol trials
+constexpr std::chrono::milliseconds kPoll(10);
+
+// Keeps a second search out of the folder while this one lives.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder)
+      : fd_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    require(fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0, "{}: another search runs here",
+            folder.string());
+  }
+  ~FolderLock() { release(); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  void release() {
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_;
+};
+
+bool alive(int process) { return process > 0 && (kill(process, 0) == 0 || errno == EPERM); }
+
+int resolved_workers(const Config& config) {
+  if (config.search.workers > 0) return config.search.workers;
+  return std::max(1, int(std::thread::hardware_concurrency()));
+}
+
+// The store of the folder: made, or the one that is there if it is of the same search.
+Store open_store(const RunFolder& folder, const Config& config) {
+  if (!std::filesystem::exists(folder.store())) {
+    std::filesystem::create_directories(folder.models());
+    replace_file(folder.config(), config.text);
+    return Store::create(folder.store(), {{"seed", fmt::format("{}", config.seed)},
+                                          {"workers", fmt::format("{}", resolved_workers(config))}});
+  }
+  Store store = Store::open(folder.store());
+  const std::string difference = first_difference(load_config(folder.config()), config);
+  require(difference.empty(), "{}: holds a search with another config: {}", folder.root.string(),
+          difference);
+  const std::string workers = store.meta("workers");
+  require(config.search.workers == 0 || fmt::format("{}", config.search.workers) == workers,
+          "{}: holds a search with another config: search.workers: {} before, now {}",
+          folder.root.string(), workers, config.search.workers);
+  std::filesystem::create_directories(folder.models());
+  replace_file(folder.config(), config.text);  // trials and minutes may differ
+  return store;
+}
+
+// Deletes models that no one will ask for: those of ended trials that are neither on the front, nor
+// on the front of what the next proposal sees, nor yet to be seen, nor parents of waiting children.
+void tidy_models(const RunFolder& folder, const std::vector<Trial>& trials,
+                 const std::vector<Objective>& objectives, int workers) {
+  std::set<int> models, floats;
+  for (const int arm : front_of(trials, objectives)) models.insert(arm);
+  floats = models;
+  const Visible view = visible(trials, workers);
+  std::vector<Trial> seen;
+  for (const Trial* t : view.seen) seen.push_back(*t);
+  for (const int arm : front_of(seen, objectives)) floats.insert(arm);
+  for (const Trial* t : view.pending) floats.insert(t->arm), models.insert(t->arm);
+  for (const Trial& t : trials) {
+    if (terminal(t.status)) continue;
+    floats.insert(t.arm), models.insert(t.arm);  // being written
+    if (t.parent) floats.insert(*t.parent);
+  }
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.models(), ignored)) {
+    const std::string name = entry.path().filename().string();
+    int arm = 0;
+    size_t digits = 0;
+    while (digits < name.size() && digits < 9 && isdigit(static_cast<unsigned char>(name[digits])))
+      arm = arm * 10 + (name[digits++] - '0');
+    const std::string rest = name.substr(digits);
+    if (digits == 0) continue;
+    if ((rest == ".spt" && !models.contains(arm)) || (rest == ".float.spt" && !floats.contains(arm)))
+      std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
+class Search {
+ public:
+  Search(const Config& config, const Pipeline& pipeline, const Data& data, const RunOptions& options,
+         RunFolder folder)
+      : config_(config), pipeline_(pipeline), options_(options), data_(data),
+        folder_(std::move(folder)), lock_(folder_.root),
+        space_(config.parameters, config.constraints), store_(open_store(folder_, config)),
+        workers_(std::stoi(store_->meta("workers", "1"))),
+        proposer_(config_, space_, pipeline_, data_.spec, workers_), plan_(Plan::of(config.search)),
+        inline_(!options.spawn && workers_ == 1), start_(std::chrono::steady_clock::now()) {
+    data_.test = {};  // a search never sees it
+    store_->set_meta("state", "running");
+    // Of a run that was killed. A worker of it may still be dying: what it writes then is refused.
+    store_->release([](int) { return false; }, std::numeric_limits<int>::max());
+    absorb();
+  }
+
+  ~Search() { stop_workers(); }
+
+  Result run() {
+    double reported = -1;
+    while (true) {
+      if (store_->changed()) absorb();
+      const bool more = !time_up() && propose();
+      if (!more && outstanding() == 0) break;
+      if (time_up() && !dropped_) {
+        store_->drop_pending();
+        dropped_ = true;
+        absorb();
+        continue;
+      }
+      if (inline_) {
+        if (work_once({config_, pipeline_, data_, folder_}, *store_)) absorb();
+        continue;
+      }
+      supervise();
+      if (elapsed() - reported > 1) {
+        reported = elapsed();
+        report();
+      }
+      std::this_thread::sleep_for(kPoll);
+    }
+    return finish();
+  }
+
+ private:
+  double elapsed() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  bool time_up() const {
+    return config_.search.minutes > 0 && elapsed() > config_.search.minutes * 60;
+  }
+  int outstanding() const {
+    return int(std::count_if(trials_.begin(), trials_.end(), [&](const Trial& t) {
+      return t.status == Status::running || (t.status == Status::pending && !dropped_);
+    }));
+  }
+  int waiting() const {
+    return int(std::count_if(trials_.begin(), trials_.end(),
+                             [](const Trial& t) { return t.status == Status::pending; }));
+  }
+
+  // Takes in what the workers did.
+  void absorb() {
+    trials_ = store_->trials();
+    const auto ended = std::count_if(trials_.begin(), trials_.end(),
+                                     [](const Trial& t) { return terminal(t.status); });
+    if (ended == ended_) return;
+    ended_ = ended;
+    replace_file(folder_.results(), results_csv(trials_, space_));
+    tidy_models(folder_, trials_, config_.objectives, workers_);
+    check_failures();
+    report();
+  }
+
+  // Adds what may be proposed now; false where nothing more will come.
+  bool propose() {
+    while (!exhausted_ && trained_count(trials_) < plan_.total) {
+      if (!ready(trials_, plan_, workers_) || waiting() >= std::max(kQueue, workers_)) return true;
+      Proposer::Next next = proposer_.next(trials_);
+      exhausted_ = !next.trial;
+      std::vector<Trial> fresh = std::move(next.infeasible);
+      if (next.trial) fresh.push_back(std::move(*next.trial));
+      store_->add(fresh);
+      absorb();
+    }
+    return false;
+  }
+
+  void check_failures() const {
+    int failed = 0;
+    const Trial* first = nullptr;
+    for (const Trial& t : trials_) {
+      if (t.status == Status::done || t.status == Status::diverged) return;
+      if (t.status == Status::failed && failed++ == 0) first = &t;
+    }
+    require(failed < std::max(5, 2 * workers_), "search: the first {} trials all failed; arm {}: {}",
+            failed, first ? first->arm : 0, first ? first->reason : "");
+  }
+
+  // Buries dead workers, gives their trials back, starts new ones.
+  void supervise() {
+    for (auto worker = children_.begin(); worker != children_.end();) {
+      int status = 0;
+      if (waitpid(*worker, &status, WNOHANG) != *worker) {
+        ++worker;
+        continue;
+      }
+      const bool had_trial = std::any_of(trials_.begin(), trials_.end(), [&](const Trial& t) {
+        return t.status == Status::running && t.worker == *worker;
+      });
+      if (!had_trial && ++idle_deaths_ >= 3 * workers_ && ended_ == 0)
+        fail("search: worker processes end at once (status {})", status);
+      worker = children_.erase(worker);
+    }
+    if (elapsed() - released_ > 0.2) {
+      released_ = elapsed();
+      for (const int arm : store_->release(alive, kTries)) {
+        store_->log("worker died", fmt::format("arm {}", arm));
+        absorb();
+      }
+    }
+    while (int(children_.size()) < workers_) start_worker();
+  }
+
+  void start_worker() {
+    if (options_.spawn) {
+      children_.push_back(options_.spawn(folder_));
+      return;
+    }
+    // SQLite's connections do not survive a fork.
+    store_.reset();
+    const pid_t parent = getpid(), child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != parent) _exit(1);
+      lock_.release();
+      children_.clear();
+      try {
+        Store store = Store::open(folder_.store());
+        work({config_, pipeline_, data_, folder_}, store);
+      } catch (...) {
+        _exit(1);
+      }
+      _exit(0);
+    }
+    store_.emplace(Store::open(folder_.store()));
+    require(child > 0, "search: cannot start a worker process");
+    children_.push_back(child);
+  }
+
+  void stop_workers() {
+    for (const int child : children_) kill(child, SIGKILL);
+    for (const int child : children_) waitpid(child, nullptr, 0);
+    children_.clear();
+  }
+
+  void report() const {
+    if (!options_.progress) return;
+    Progress p;
+    p.total = plan_.total;
+    double seconds = 0;
+    int64_t epochs = 0, planned = 0;
+    for (const Trial& t : trials_) {
+      if (t.status == Status::infeasible) ++p.infeasible;
+      if (t.status == Status::done) p.best_error = std::min(p.best_error, t.metrics.error);
+      if (!terminal(t.status) || t.status == Status::infeasible) continue;
+      ++p.done;
+      seconds += t.seconds;
+      epochs += t.epochs;
+    }
+    for (int i = p.done; i < plan_.total; ++i) planned += plan_.epochs(plan_.phase(i));
+    p.phase = plan_.phase(std::min(p.done, plan_.total - 1));
+    p.front = int(front_of(trials_, config_.objectives).size());
+    p.hypervolume = hypervolume_of(trials_, config_.objectives);
+    p.elapsed = elapsed();
+    p.eta = epochs ? seconds / double(epochs) * double(planned) / workers_ : -1;
+    if (config_.search.minutes > 0)
+      p.eta = std::min(p.eta < 0 ? 1e9 : p.eta, config_.search.minutes * 60 - p.elapsed);
+    options_.progress(p);
+  }
+
+  Result finish() {
+    stop_workers();
+    absorb();
+    Result result;
+    result.folder = folder_;
+    result.trials = trials_;
+    result.objectives = config_.objectives;
+    result.hypervolume = hypervolume_of(trials_, config_.objectives);
+    for (const int arm : front_of(trials_, config_.objectives))
+      result.front.push_back(*std::find_if(trials_.begin(), trials_.end(),
+                                           [&](const Trial& t) { return t.arm == arm; }));
+    result.complete = trained_count(trials_) >= plan_.total && waiting() == 0;
+    if (!result.complete)
+      result.note = exhausted_ ? "the space holds nothing new" : "the time was up";
+    store_->set_meta("state", "ended");
+    replace_file(folder_.results(), results_csv(trials_, space_));
+    return result;
+  }
+
+  const Config config_;
+  const Pipeline& pipeline_;
+  const RunOptions& options_;
+  Data data_;
+  RunFolder folder_;
+  FolderLock lock_;
+  Space space_;
+  std::optional<Store> store_;
+  int workers_;
+  Proposer proposer_;
+  Plan plan_;
+  bool inline_;
+  std::chrono::steady_clock::time_point start_;
+  std::vector<Trial> trials_;
+  std::vector<int> children_;
+  int64_t ended_ = -1;
+  int idle_deaths_ = 0;
+  double released_ = 0;
+  bool exhausted_ = false, dropped_ = false;
+};
+
+}  // namespace
+
+Result run(const Config& config, const Pipeline& pipeline, const Data& data,
+           const RunOptions& options) {
+  RunFolder folder{options.folder.empty() ? std::filesystem::path("runs") / config.name
+                                          : options.folder};
+  std::error_code error;
+  std::filesystem::create_directories(folder.root, error);
+  require(!error, "{}: cannot be made: {}", folder.root.string(), error.message());
+  return Search(config, pipeline, data, options, folder).run();
+}
+
+Result run(const Config& config, const RunOptions& options) {
+  return run(config, default_pipeline(config), load_data(config.data), options);
+}
+
+OpenRun open_run(const std::filesystem::path& root) {
+  const RunFolder folder{root};
+  require(std::filesystem::exists(folder.store()), "{}: no run here (there is no run.db)",
+          root.string());
+  Config config = load_config(folder.config());
+  Space space(config.parameters, config.constraints);
+  Store store = Store::open(folder.store());
+  std::vector<Trial> trials = store.trials();
+  std::vector<int> front = front_of(trials, config.objectives);
+  return {folder, std::move(config), std::move(space), std::move(store), std::move(trials),
+          std::move(front)};
+}
+
+void run_worker(const std::filesystem::path& root) {
+  const RunFolder folder{root};
+  const Config config = load_config(folder.config());
+  const Pipeline pipeline = default_pipeline(config);
+  Data data = load_data(config.data);
+  data.test = {};
+  Store store = Store::open(folder.store());
+  work({config, pipeline, data, folder}, store);
+}
+
+}  // namespace sparlet::search
