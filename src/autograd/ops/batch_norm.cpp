@@ -1,0 +1,148 @@
+// batch_norm(x, gamma, beta, mean, variance): Ioffe & Szegedy 2015.
+//   y = gamma (x - m) / sqrt(v + epsilon) + beta, for each feature of (f) or channel of (c,h,w).
+//   In training m and v are the batch's (v biased) and mean, variance (states) move towards m and
+//   the unbiased v by `momentum`; else m = mean, v = variance. As PyTorch.
+#include <cmath>
+
+#include "autograd/ops/check.h"
+#include "autograd/ops/ops.h"
+
+namespace sparlet {
+namespace {
+
+Type infer(const Node& node, std::span<const Type> in) {
+  check(node, in, {"x, gamma, beta, mean, variance", 5, 5, {"momentum", "epsilon"}});
+  const Shape& x = in[0].shape;
+  require(in[0].batched && (x.rank() == 1 || x.rank() == 3),
+          "{}: wants features (f) or a map (c,h,w) of each sample, found {}", place(node),
+          to_string(x));
+  for (size_t i = 1; i < 5; ++i)
+    require(in[i].shape == Shape{x[0]} && !in[i].batched, "{}: wants [{}] as input {}, found {}",
+            place(node), x[0], i, to_string(in[i].shape));
+  const double momentum = node.number("momentum", 0.1), epsilon = node.number("epsilon", 1e-5);
+  require(momentum >= 0 && momentum <= 1, "{}: momentum {}, wanted 0 to 1", place(node), momentum);
+  require(epsilon > 0, "{}: epsilon {}, wanted more than 0", place(node), epsilon);
+  return in[0];
+}
+int first(const Node&, std::span<const Type>) { return 0; }
+
+class BatchNorm final : public Kernel {
+ public:
+  BatchNorm(const Node& node, bool train)
+      : train_(train),
+        c_(node.type.shape[0]),
+        momentum_(node.number("momentum", 0.1)),
+        epsilon_(node.number("epsilon", 1e-5)),
+        mean_(size_t(c_)),
+        inverse_(size_t(c_)),
+        a_(size_t(c_)),
+        b_(size_t(c_)),
+        sum_(size_t(c_)),
+        sum_x_(size_t(c_)) {}
+
+  void forward(const Io& io) override {
+    const float* x = io.in[0].f32();
+    const int64_t rows = io.in[0].size() / c_;
+    if (train_)
+      batch_statistics(io, x, rows);
+    else
+      for (size_t c = 0; c < mean_.size(); ++c) {
+        mean_[c] = io.in[3].f32()[c];
+        inverse_[c] = float(1 / std::sqrt(double(io.in[4].f32()[c]) + epsilon_));
+      }
+    for (size_t c = 0; c < mean_.size(); ++c) a_[c] = io.in[1].f32()[c] * inverse_[c];
+    const float* beta = io.in[2].f32();
+    float* y = io.out.f32();
+    for (int64_t r = 0; r < rows; ++r, x += c_, y += c_)
+      for (int64_t c = 0; c < c_; ++c) y[c] = (x[c] - mean_[size_t(c)]) * a_[size_t(c)] + beta[c];
+  }
+
+  void backward(const Io& io, const View& dy, std::span<const View> din) override {
+    const int64_t rows = dy.size() / c_;
+    const float *x = io.in[0].f32(), *g = dy.f32();
+    std::ranges::fill(sum_, 0.0);
+    std::ranges::fill(sum_x_, 0.0);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < c_; ++c) {
+        const double gc = g[r * c_ + c];
+        sum_[size_t(c)] += gc;
+        sum_x_[size_t(c)] += gc * (x[r * c_ + c] - mean_[size_t(c)]) * inverse_[size_t(c)];
+      }
+    if (din[1]) std::ranges::copy(sum_x_, din[1].f32());
+    if (din[2]) std::ranges::copy(sum_, din[2].f32());
+    if (din[0]) data_grad(io, rows, x, g, din[0].f32());
+  }
+
+ private:
+  void batch_statistics(const Io& io, const float* x, int64_t rows) {
+    std::ranges::fill(sum_, 0.0);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < c_; ++c) sum_[size_t(c)] += x[r * c_ + c];
+    for (double& sum : sum_) sum /= double(rows);
+    std::ranges::fill(sum_x_, 0.0);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < c_; ++c) {
+        const double d = x[r * c_ + c] - sum_[size_t(c)];
+        sum_x_[size_t(c)] += d * d;
+      }
+    float *mean = io.in[3].f32(), *variance = io.in[4].f32();
+    const double unbiased = rows > 1 ? double(rows) / double(rows - 1) : 1;
+    for (size_t c = 0; c < sum_.size(); ++c) {
+      const double v = sum_x_[c] / double(rows);
+      mean_[c] = float(sum_[c]);
+      inverse_[c] = float(1 / std::sqrt(v + epsilon_));
+      mean[c] = float(mean[c] + momentum_ * (sum_[c] - mean[c]));
+      variance[c] = float(variance[c] + momentum_ * (v * unbiased - variance[c]));
+    }
+  }
+
+  // Training: dx = gamma / s × (dy - mean(dy) - x̂ mean(dy x̂)); else gamma / s × dy.
+  void data_grad(const Io& io, int64_t rows, const float* x, const float* g, float* dx) {
+    for (int64_t c = 0; c < c_; ++c) {
+      const auto i = size_t(c);
+      const double scale = double(io.in[1].f32()[c]) * inverse_[i];
+      const double slope = train_ ? sum_x_[i] / double(rows) * inverse_[i] : 0;
+      const double offset = train_ ? sum_[i] / double(rows) : 0;
+      // dx = scale g + a x + b
+      a_[i] = float(-scale * slope);
+      b_[i] = float(-scale * offset);
+      sum_x_[i] = scale;
+    }
+    for (int64_t r = 0; r < rows; ++r, x += c_, g += c_, dx += c_)
+      for (int64_t c = 0; c < c_; ++c) {
+        const auto i = size_t(c);
+        dx[c] = float(sum_x_[i]) * g[c] + a_[i] * (x[c] - mean_[i]) + b_[i];
+      }
+  }
+
+  const bool train_;
+  const int64_t c_;
+  const double momentum_, epsilon_;
+  std::vector<float> mean_, inverse_;  // of the last forward; inverse: 1 / sqrt(v + epsilon)
+  std::vector<float> a_, b_;
+  std::vector<double> sum_, sum_x_;
+};
+
+std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
+  return std::make_unique<BatchNorm>(node, context.mode == Mode::train);
+}
+
+std::vector<Sample::Input> operands(const Shape& x) {
+  const Shape c{x[0]};
+  return {{x}, {c, "param"}, {c, "param"}, {c, "state"}, {c, "state", DType::f32, Fill::positive}};
+}
+
+}  // namespace
+
+const OpDef batch_norm_op{
+    .name = "batch_norm",
+    .infer = infer,
+    .macs = no_macs,
+    .make = make,
+    .samples = {{"map", operands({3, 4, 5})},
+                {"features", operands({7}), {{"momentum", 0.3}, {"epsilon", 1e-3}}},
+                {"one_channel", operands({1, 6, 3})}},
+    .couples_batch = true,
+    .in_place = first};
+
+}  // namespace sparlet

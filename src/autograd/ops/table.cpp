@@ -1,0 +1,29 @@
+// The list of ops.
+#include <vector>
+
+#include "autograd/ops/ops.h"
+#include "tensor/error.h"
+#include "tensor/nearest.h"
+
+namespace sparlet {
+
+std::span<const OpDef* const> all_ops() {
+  static const OpDef* const table[] = {
+      &input_op,  &param_op,   &constant_op,   &state_op,    &part_op,
+      &conv2d_op, &linear_op,  &max_pool_op,   &avg_pool_op, &relu_op,
+      &relu6_op,  &add_op,     &sub_op,        &mul_op,      &global_avg_pool_op,
+      &concat_op, &flatten_op, &batch_norm_op, &dropout_op,  &softmax_op,
+  };
+  return table;
+}
+
+const OpDef& find_op(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const OpDef* op : all_ops()) {
+    if (op->name == name) return *op;
+    names.push_back(op->name);
+  }
+  fail("no op '{}'{}", name, did_you_mean(name, std::span<const std::string_view>(names)));
+}
+
+}  // namespace sparlet

@@ -1,0 +1,40 @@
+// 2-D convolution (cross-correlation, as in every framework) on raw pointers.
+// x [n][h][w][c], weight [o][kh][kw][c / groups], bias [o] or null, y [n][oh][ow][o].
+#pragma once
+#include <string_view>
+
+#include "tensor/kernels/kernels.h"
+#include "tensor/kernels/window.h"
+
+namespace sparlet {
+
+struct ConvShape {
+  Window window;
+  int64_t o = 1, groups = 1;
+  bool bias = false;
+
+  int64_t group_c() const { return window.c / groups; }
+  int64_t group_o() const { return o / groups; }
+  int64_t patch() const { return window.kh * window.kw * group_c(); }  // weights of one filter
+  bool depthwise() const { return groups == window.c && groups == o; }
+};
+
+// Made once for a layer. n: samples of the call, 1 .. KernelOptions::batch.
+class ConvKernel {
+ public:
+  virtual ~ConvKernel() = default;
+  virtual void forward(int64_t n, const float* x, const float* weight, const float* bias,
+                       float* y) = 0;
+  virtual void backward_data(int64_t n, const float* weight, const float* dy, float* dx) = 0;
+  // dbias may be null.
+  virtual void backward_weight(int64_t n, const float* x, const float* dy, float* dweight,
+                               float* dbias) = 0;
+  // Without training: the weight has new values.
+  virtual void weight_changed() {}
+  // What runs each pass, separated by spaces: for tests and reports.
+  virtual std::string_view description() const { return "portable"; }
+};
+
+std::unique_ptr<ConvKernel> portable_conv2d(const ConvShape&, const KernelOptions&);
+
+}  // namespace sparlet
