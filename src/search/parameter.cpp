@@ -59,6 +59,7 @@ PointValue Space::draw(const Parameter& p, double u) const {
     default:
       break;
   }
+  if (u <= 0) return p.low;  // exactly, also through the logarithm
   // Half a step beyond the bounds, so that the end points of a grid get their full share.
   const double step = step_of(p);
   const double last = step > 0 ? p.low + step * std::floor((p.high - p.low) / step + 1e-9) : p.high;
