@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "../../examples/minimal_host/tiny_model.h"
 #include "fuzz.h"
 #include "naive.h"
 #include "runtime/crc32.h"
@@ -258,4 +259,11 @@ TEST_CASE("mutated files: refused, or run inside their bounds") {
   for (uint32_t seed = 0; seed < count; ++seed) opened += fuzz::survives(fuzz::mutated(seed));
   CHECK(opened > count / 50);
   CHECK(opened < count);
+}
+
+TEST_CASE("the example's built-in model is the one that its source makes") {
+  const File file = tiny_model_writer().file();
+  REQUIRE(file.size() == sizeof tiny_model);
+  CHECK(std::memcmp(file.data(), tiny_model, file.size()) == 0);
+  CHECK(try_open(file) == Status::ok);
 }

@@ -269,3 +269,35 @@ ModelWriter branch_model() {
         dice.weights(12, 0), some_channels(dice, 3));
   return m;
 }
+
+// Which half of a 4x4 image is brighter: max_pool to 2x2, then its columns against each other.
+ModelWriter tiny_model_writer() {
+  ModelWriter m;
+  const uint32_t pixel = naive::bits(1 / 255.0f);
+  m.add({.h = 4, .w = 4, .c = 1, .offset = 0, .scale = pixel, .zero = -128});
+  m.add({.op = Op::max_pool,
+         .flags = record_like_input,
+         .inputs = 1,
+         .input = {0},
+         .h = 2,
+         .w = 2,
+         .c = 1,
+         .offset = 0,
+         .kernel_h = 2,
+         .kernel_w = 2,
+         .stride_h = 2,
+         .stride_w = 2});
+  const std::vector<int8_t> weights = {127, -127, 127, -127, -127, 127, -127, 127};
+  // Sums up to 2 * 255 * 127 in steps of 1 / (255 * 127); the output in steps of 2 / 127.
+  const Channel channel{.bias = 0, .scale = naive::bits(1 / 510.0f)};
+  m.add({.op = Op::linear,
+         .flags = record_flat,
+         .inputs = 1,
+         .input = {1},
+         .c = 2,
+         .offset = 4,
+         .scale = naive::bits(2 / 127.0f),
+         .zero = 0},
+        weights, std::vector<Channel>{channel, channel});
+  return m;
+}

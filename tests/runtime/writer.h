@@ -31,3 +31,5 @@ void set_crc(std::span<uint8_t> file);
 // branches.
 ModelWriter chain_model();
 ModelWriter branch_model();
+// The model built into examples/minimal_host.
+ModelWriter tiny_model_writer();
