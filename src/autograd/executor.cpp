@@ -44,6 +44,19 @@ void add_to(const View& sum, const View& more) {
   for (int64_t i = 0, n = sum.size(); i < n; ++i) a[i] += b[i];
 }
 
+// n samples into memory order; the order is empty where it is plain.
+template <class From, class To, class Convert>
+void copy_samples(const std::vector<int32_t>& order, int64_t n, int64_t size, const From* from,
+                  To* to, const Convert& convert) {
+  if (order.empty()) {
+    for (int64_t i = 0; i < n * size; ++i) to[i] = convert(from[i]);
+    return;
+  }
+  const int32_t* place = order.data();
+  for (int64_t i = 0; i < n; ++i, from += size, to += size)
+    for (int64_t k = 0; k < size; ++k) to[k] = convert(from[place[k]]);
+}
+
 }  // namespace
 
 struct Executor::Impl {
@@ -57,6 +70,7 @@ struct Executor::Impl {
     std::vector<View> in, din, temp;  // operands, refreshed when n changes
     std::vector<View> slots;          // of a param
     Tensor held;                      // infer mode: the leaf's or folded value, in memory order
+    std::vector<int32_t> order;       // of an input: memory_order()
   };
 
   Net net;
@@ -108,6 +122,8 @@ struct Executor::Impl {
         require(held && held.shape() == node.type.shape && held.dtype() == node.type.dtype,
                 "{} ({}): has no value of its shape {} and type {}", node.name, node.op->name,
                 to_string(node.type.shape), name_of(node.type.dtype));
+      } else {
+        slot.order = memory_order(placement[size_t(id)], node.type.shape);
       }
       slot.needs_grad = training() && node.op == &param_op;
       return;
@@ -277,25 +293,21 @@ void Executor::set_input(Id input, View samples) {
   const int64_t n = samples.shape[0];
   require(n <= s.options.batch, "{}: {} samples, made for at most {}", node.name, n,
           s.options.batch);
-  void* to = s.value[size_t(input)].data;
-  if (samples.dtype == node.type.dtype) {
-    to_memory(s.placement[size_t(input)], node.type, n, samples.data, to);
-    return;
-  }
-  const bool to_float = node.type.dtype == DType::f32, to_int8 = node.type.dtype == DType::i8;
-  require(samples.dtype == DType::u8 && (to_float || to_int8), "{}: wants {}, found {}", node.name,
-          name_of(node.type.dtype), name_of(samples.dtype));
-  const auto* from = samples.as<uint8_t>();
+  const std::vector<int32_t>& order = s.nodes[size_t(input)].order;
+  const View to = s.value[size_t(input)];
   const int64_t size = count(node.type.shape);
-  const std::vector<int32_t> order = memory_order(s.placement[size_t(input)], node.type.shape);
-  for (int64_t i = 0; i < n; ++i, from += size)
-    for (int64_t k = 0; k < size; ++k) {
-      const uint8_t byte = order.empty() ? from[k] : from[order[size_t(k)]];
-      if (to_float)
-        static_cast<float*>(to)[i * size + k] = byte;
-      else
-        static_cast<int8_t*>(to)[i * size + k] = int8_t(int(byte) - 128);
-    }
+  const bool to_float = node.type.dtype == DType::f32, to_int8 = node.type.dtype == DType::i8;
+  if (samples.dtype == DType::f32 && to_float)
+    return copy_samples(order, n, size, samples.f32(), to.f32(), [](float v) { return v; });
+  if (samples.dtype == DType::u8 && to_float)
+    return copy_samples(order, n, size, samples.as<uint8_t>(), to.f32(),
+                        [](uint8_t v) { return float(v); });
+  if (samples.dtype == DType::u8 && to_int8)
+    return copy_samples(order, n, size, samples.as<uint8_t>(), to.as<int8_t>(),
+                        [](uint8_t v) { return int8_t(int(v) - 128); });
+  require(samples.dtype == node.type.dtype, "{}: wants {}, found {}", node.name,
+          name_of(node.type.dtype), name_of(samples.dtype));
+  to_memory(s.placement[size_t(input)], node.type, n, samples.data, to.data);
 }
 
 View Executor::forward(int64_t n) {
