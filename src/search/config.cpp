@@ -108,9 +108,18 @@ void finish_parameters(Draft& draft) {
     const Kind kind = p.parameter.kind;
     const bool number = kind == Kind::integer || kind == Kind::real || kind == Kind::log_integer ||
                         kind == Kind::log_real;
-    if (number) need(p.has_bounds, "bounds"); else refuse(p.has_bounds, "bounds");
-    if (kind == Kind::choice) need(p.has_values, "values"); else refuse(p.has_values, "values");
-    if (kind == Kind::fixed) need(p.has_value, "value"); else refuse(p.has_value, "value");
+    if (number)
+      need(p.has_bounds, "bounds");
+    else
+      refuse(p.has_bounds, "bounds");
+    if (kind == Kind::choice)
+      need(p.has_values, "values");
+    else
+      refuse(p.has_values, "values");
+    if (kind == Kind::fixed)
+      need(p.has_value, "value");
+    else
+      refuse(p.has_value, "value");
     if (!number) refuse(p.parameter.step != 0, "step");
     draft.config.parameters.push_back(p.parameter);
   }

@@ -18,39 +18,39 @@ namespace sparlet::search {
 using UserTable = std::map<std::string, TomlValue>;
 
 struct PhaseOptions {
-  int r1 = 30, r2 = 40, r3 = 30;                // trials of the Sobol, GP and morphism phases
-  int epochs1 = 3, epochs2 = 5, epochs3 = 5;    // of one trial in them
-  int trials = 0;                               // at most so many in all; 0: r1 + r2 + r3
-  double minutes = 0;                           // stop proposing after this time; 0: never
-  int workers = 0;                              // 0: one a core
-  int candidates = 20;                          // morphs that a morphism trial chooses from
-  int max_changes = 3;                          // moves of one morph: 1 .. max_changes
-  bool morphisms = true;                        // false: no third phase
+  int r1 = 30, r2 = 40, r3 = 30;              // trials of the Sobol, GP and morphism phases
+  int epochs1 = 3, epochs2 = 5, epochs3 = 5;  // of one trial in them
+  int trials = 0;                             // at most so many in all; 0: r1 + r2 + r3
+  double minutes = 0;                         // stop proposing after this time; 0: never
+  int workers = 0;                            // 0: one a core
+  int candidates = 20;                        // morphs that a morphism trial chooses from
+  int max_changes = 3;                        // moves of one morph: 1 .. max_changes
+  bool morphisms = true;                      // false: no third phase
 };
 
 // Where the Point has a parameter of the same name, the Point's value counts.
 struct TrainingOptions {
-  std::string optimizer = "adam";               // adam | adamw | sgd
+  std::string optimizer = "adam";  // adam | adamw | sgd
   double learning_rate = 1e-3;
-  std::string schedule = "cosine";              // constant | step | cosine
-  double learning_gamma = 0.95;                 // step: factor every learning_step × 1000 batches
+  std::string schedule = "cosine";  // constant | step | cosine
+  double learning_gamma = 0.95;     // step: factor every learning_step × 1000 batches
   double learning_step = 1;
   int64_t batch_size = 64;
-  double momentum = 0.9;                        // sgd
+  double momentum = 0.9;  // sgd
   double weight_decay = 0;
   double label_smoothing = 0;
   int patience = 0;
 };
 
 struct PruningOptions {
-  bool enabled = true;                          // false: prune_threshold is ignored
-  double begin = 0.1, end = 0.7;                // of all training steps
+  bool enabled = true;            // false: prune_threshold is ignored
+  double begin = 0.1, end = 0.7;  // of all training steps
 };
 
 struct QuantizeOptions {
-  std::string scheme = "static";                // static | none
-  int64_t calibration = 512;                    // training samples
-  std::string encoding = "smallest";            // smallest | dense | bitmask
+  std::string scheme = "static";      // static | none
+  int64_t calibration = 512;          // training samples
+  std::string encoding = "smallest";  // smallest | dense | bitmask
 };
 
 struct Config {
@@ -68,14 +68,14 @@ struct Config {
   std::vector<Constraint> constraints;
   UserTable user;
 
-  std::string text;                // TOML, overrides in place: what the run folder keeps
-  std::vector<Setting> settings;   // the same, for comparing
+  std::string text;               // TOML, overrides in place: what the run folder keeps
+  std::vector<Setting> settings;  // the same, for comparing
 
-  int planned() const;             // trials in all
+  int planned() const;  // trials in all
 };
 
-// Throws Error: "file.toml:12: search.r5: unknown key; the nearest is \"search.r1\"", or for a wrong
-// type or range. Overrides: see read_settings.
+// Throws Error: "file.toml:12: search.r5: unknown key; the nearest is \"search.r1\"", or for a
+// wrong type or range. Overrides: see read_settings.
 Config config_from_text(std::string_view text, std::string_view where,
                         const std::vector<std::string>& overrides = {});
 Config load_config(const std::filesystem::path&, const std::vector<std::string>& overrides = {});

@@ -103,7 +103,8 @@ std::string word_of(const Reading& r, const TomlValue& value) {
 }
 
 void set_values(Draft& d, const Reading& r, size_t i) {
-  for (const TomlValue& item : r.list()) d.parameters[i].parameter.values.push_back(word_of(r, item));
+  for (const TomlValue& item : r.list())
+    d.parameters[i].parameter.values.push_back(word_of(r, item));
   d.parameters[i].has_values = true;
 }
 
@@ -117,8 +118,8 @@ void set_fixed(Draft& d, const Reading& r, size_t i) {
 }
 
 void set_kind(Draft& d, const Reading& r, size_t i) {
-  d.parameters[i].parameter.kind = kind_from(r.one_of(
-      {"integer", "real", "log_integer", "log_real", "choice", "flag", "fixed"}));
+  d.parameters[i].parameter.kind = kind_from(
+      r.one_of({"integer", "real", "log_integer", "log_real", "choice", "flag", "fixed"}));
   d.parameters[i].has_type = true;
 }
 
@@ -135,7 +136,8 @@ std::vector<Key> make_keys() {
   using D = Draft;
   using R = Reading;
   return {
-      {{"name", "string", "", "\"search\"", "names the run; the folder is `runs/NAME` unless `--out` says otherwise"},
+      {{"name", "string", "", "\"search\"",
+        "names the run; the folder is `runs/NAME` unless `--out` says otherwise"},
        [](D& d, const R& r, size_t) { d.config.name = r.string(); }},
       {{"seed", "whole number", ">= 0", "1", "same seed and workers, same results"},
        [](D& d, const R& r, size_t) { d.config.seed = uint64_t(r.whole(0, kMany)); }},
@@ -146,7 +148,9 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t) { d.config.builder = r.string(); }},
 
       {{"data.source", "string", "digits, mnist, fashion, idx", "\"digits\"", "the data set"},
-       [](D& d, const R& r, size_t) { d.config.data.source = r.one_of({"digits", "mnist", "fashion", "idx"}); }},
+       [](D& d, const R& r, size_t) {
+         d.config.data.source = r.one_of({"digits", "mnist", "fashion", "idx"});
+       }},
       {{"data.path", "string", "a folder", "`$SPARLET_DATA/SOURCE`", "where its files are"},
        [](D& d, const R& r, size_t) { d.config.data.path = r.string(); }},
       {{"data.train", "whole number", ">= 0", "0", "training samples; 0: as many as there are"},
@@ -167,11 +171,13 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t) { d.config.search.r2 = int(r.whole(0, 100000)); }},
       {{"search.r3", "whole number", "0 .. 100000", "30", "trials of the morphism phase"},
        [](D& d, const R& r, size_t) { d.config.search.r3 = int(r.whole(0, 100000)); }},
-      {{"search.epochs1", "whole number", "1 .. 10000", "3", "epochs of a trial of the Sobol phase"},
+      {{"search.epochs1", "whole number", "1 .. 10000", "3",
+        "epochs of a trial of the Sobol phase"},
        [](D& d, const R& r, size_t) { d.config.search.epochs1 = int(r.whole(1, 10000)); }},
       {{"search.epochs2", "whole number", "1 .. 10000", "5", "epochs of a trial of the GP phase"},
        [](D& d, const R& r, size_t) { d.config.search.epochs2 = int(r.whole(1, 10000)); }},
-      {{"search.epochs3", "whole number", "1 .. 10000", "5", "epochs of a trial of the morphism phase"},
+      {{"search.epochs3", "whole number", "1 .. 10000", "5",
+        "epochs of a trial of the morphism phase"},
        [](D& d, const R& r, size_t) { d.config.search.epochs3 = int(r.whole(1, 10000)); }},
       {{"search.trials", "whole number", "0 .. 1000000", "0",
         "at most so many trials in all, the last ones cut; 0: r1 + r2 + r3"},
@@ -182,7 +188,8 @@ std::vector<Key> make_keys() {
       {{"search.workers", "whole number", "0 .. 256", "0",
         "worker processes; 0: one a core. Part of what makes results the same"},
        [](D& d, const R& r, size_t) { d.config.search.workers = int(r.whole(0, 256)); }},
-      {{"search.candidates", "whole number", "1 .. 10000", "20", "morphs that one morphism trial is chosen from"},
+      {{"search.candidates", "whole number", "1 .. 10000", "20",
+        "morphs that one morphism trial is chosen from"},
        [](D& d, const R& r, size_t) { d.config.search.candidates = int(r.whole(1, 10000)); }},
       {{"search.max_changes", "whole number", "1 .. 100", "3", "a morph is 1 to so many moves"},
        [](D& d, const R& r, size_t) { d.config.search.max_changes = int(r.whole(1, 100)); }},
@@ -190,17 +197,25 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t) { d.config.search.morphisms = r.boolean(); }},
 
       {{"train.optimizer", "string", "adam, adamw, sgd", "\"adam\"", ""},
-       [](D& d, const R& r, size_t) { d.config.train.optimizer = r.one_of({"adam", "adamw", "sgd"}); }},
-      {{"train.learning_rate", "number", "0 .. 100", "0.001", "where the space has no `learning_rate`"},
+       [](D& d, const R& r, size_t) {
+         d.config.train.optimizer = r.one_of({"adam", "adamw", "sgd"});
+       }},
+      {{"train.learning_rate", "number", "0 .. 100", "0.001",
+        "where the space has no `learning_rate`"},
        [](D& d, const R& r, size_t) { d.config.train.learning_rate = r.number(0, 100); }},
-      {{"train.schedule", "string", "constant, step, cosine", "\"cosine\"", "where the space has no `schedule`"},
-       [](D& d, const R& r, size_t) { d.config.train.schedule = r.one_of({"constant", "step", "cosine"}); }},
-      {{"train.learning_gamma", "number", "0 .. 1", "0.95", "step schedule: the factor; also a parameter"},
+      {{"train.schedule", "string", "constant, step, cosine", "\"cosine\"",
+        "where the space has no `schedule`"},
+       [](D& d, const R& r, size_t) {
+         d.config.train.schedule = r.one_of({"constant", "step", "cosine"});
+       }},
+      {{"train.learning_gamma", "number", "0 .. 1", "0.95",
+        "step schedule: the factor; also a parameter"},
        [](D& d, const R& r, size_t) { d.config.train.learning_gamma = r.number(0, 1); }},
       {{"train.learning_step", "number", "0.001 .. 1000000", "1",
         "step schedule: a step every `learning_step` × 1000 batches; also a parameter"},
        [](D& d, const R& r, size_t) { d.config.train.learning_step = r.number(0.001, 1000000); }},
-      {{"train.batch_size", "whole number", "1 .. 65536", "64", "where the space has no `batch_size`"},
+      {{"train.batch_size", "whole number", "1 .. 65536", "64",
+        "where the space has no `batch_size`"},
        [](D& d, const R& r, size_t) { d.config.train.batch_size = r.whole(1, 65536); }},
       {{"train.momentum", "number", "0 .. 1", "0.9", "of sgd"},
        [](D& d, const R& r, size_t) { d.config.train.momentum = r.number(0, 1); }},
@@ -216,7 +231,8 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t) { d.config.prune.enabled = r.boolean(); }},
       {{"prune.begin", "number", "0 .. 1", "0.1", "pruning begins after this share of the steps"},
        [](D& d, const R& r, size_t) { d.config.prune.begin = r.number(0, 1); }},
-      {{"prune.end", "number", "0 .. 1", "0.7", "and reaches its target after this one; then checkpoints count"},
+      {{"prune.end", "number", "0 .. 1", "0.7",
+        "and reaches its target after this one; then checkpoints count"},
        [](D& d, const R& r, size_t) { d.config.prune.end = r.number(0, 1); }},
 
       {{"quant.scheme", "string", "static, post, none", "\"static\"",
@@ -225,29 +241,39 @@ std::vector<Key> make_keys() {
          const std::string word = r.one_of({"static", "post", "none"});
          d.config.quant.scheme = word == "post" ? "static" : word;
        }},
-      {{"quant.calibration", "whole number", "1 .. 10000000", "512", "training samples that set the ranges"},
+      {{"quant.calibration", "whole number", "1 .. 10000000", "512",
+        "training samples that set the ranges"},
        [](D& d, const R& r, size_t) { d.config.quant.calibration = r.whole(1, 10000000); }},
-      {{"quant.encoding", "string", "smallest, dense, bitmask", "\"smallest\"", "of the weights, layer by layer"},
-       [](D& d, const R& r, size_t) { d.config.quant.encoding = r.one_of({"smallest", "dense", "bitmask"}); }},
+      {{"quant.encoding", "string", "smallest, dense, bitmask", "\"smallest\"",
+        "of the weights, layer by layer"},
+       [](D& d, const R& r, size_t) {
+         d.config.quant.encoding = r.one_of({"smallest", "dense", "bitmask"});
+       }},
 
-      {{"device.name", "string", "a known device or a TOML file", "\"cortex-m4\"", "what latency is predicted for"},
+      {{"device.name", "string", "a known device or a TOML file", "\"cortex-m4\"",
+        "what latency is predicted for"},
        [](D& d, const R& r, size_t) { d.config.device.name = r.string(); }},
       {{"device.macs_per_second", "number", "1 .. 1e18", "the device's", "its effective rate"},
        [](D& d, const R& r, size_t) { d.config.device.macs_per_second = r.number(1, 1e18); }},
 
-      {{"parameter.name", "string", "", "", "a parameter of the space, as the builder or trainer reads it"},
+      {{"parameter.name", "string", "", "",
+        "a parameter of the space, as the builder or trainer reads it"},
        [](D& d, const R& r, size_t i) { d.parameters[i].parameter.name = r.string(); }},
-      {{"parameter.type", "string", "integer, real, log_integer, log_real, choice, flag, fixed", "", ""},
+      {{"parameter.type", "string", "integer, real, log_integer, log_real, choice, flag, fixed", "",
+        ""},
        set_kind},
       {{"parameter.bounds", "list", "[low, high]", "", "of numbers, both included"}, set_bounds},
       {{"parameter.step", "number", "> 0", "1 of integers", "values low + i × step"},
-       [](D& d, const R& r, size_t i) { d.parameters[i].parameter.step = r.number(1e-12, kInfinity); }},
+       [](D& d, const R& r, size_t i) {
+         d.parameters[i].parameter.step = r.number(1e-12, kInfinity);
+       }},
       {{"parameter.values", "list", "words or numbers", "", "of a choice"}, set_values},
       {{"parameter.value", "any", "", "", "of a fixed one"}, set_fixed},
       {{"parameter.when", "string", "an expression", "", "active where it holds, as `blocks >= 2`"},
        [](D& d, const R& r, size_t i) { d.parameters[i].parameter.when = r.string(); }},
 
-      {{"constraint.expression", "string", "an expression", "", "holds where a parameter in it is inactive"},
+      {{"constraint.expression", "string", "an expression", "",
+        "holds where a parameter in it is inactive"},
        [](D& d, const R& r, size_t i) {
          d.config.constraints[i].expression = r.string();
          d.config.constraints[i].where = r.setting().where;
@@ -262,16 +288,19 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t i) {
          edit_box(d, i, [v = r.boolean()](Objective& o) { o.minimize = v; });
        }},
-      {{"objective.reference", "number", "", "0.9 of error, 64000 of size and memory, 1e7 of macs, 1000 of latency",
+      {{"objective.reference", "number", "",
+        "0.9 of error, 64000 of size and memory, 1e7 of macs, 1000 of latency",
         "worst value of interest: a corner of the hypervolume's box"},
        [](D& d, const R& r, size_t i) {
          edit_box(d, i, [v = r.number(-kInfinity, kInfinity)](Objective& o) { o.reference = v; });
        }},
-      {{"objective.ideal", "number", "", "0 of error, 1 of bytes and macs, 0.001 of latency", "the box's other corner"},
+      {{"objective.ideal", "number", "", "0 of error, 1 of bytes and macs, 0.001 of latency",
+        "the box's other corner"},
        [](D& d, const R& r, size_t i) {
          edit_box(d, i, [v = r.number(-kInfinity, kInfinity)](Objective& o) { o.ideal = v; });
        }},
-      {{"objective.logarithmic", "boolean", "", "false of error and metrics", "compare log2 of values"},
+      {{"objective.logarithmic", "boolean", "", "false of error and metrics",
+        "compare log2 of values"},
        [](D& d, const R& r, size_t i) {
          edit_box(d, i, [v = r.boolean()](Objective& o) { o.logarithmic = v; });
        }},
@@ -288,11 +317,16 @@ const std::vector<Key>& keys() {
 
 const std::vector<Alias>& aliases() {
   static const std::vector<Alias> list = {
-      {"r1", "search.r1"},           {"r2", "search.r2"},
-      {"r3", "search.r3"},           {"epochs1", "search.epochs1"},
-      {"epochs2", "search.epochs2"}, {"epochs3", "search.epochs3"},
-      {"morphisms", "search.morphisms"}, {"pruning", "prune.enabled"},
-      {"quant_scheme", "quant.scheme"},  {"flops", "device.macs_per_second"},
+      {"r1", "search.r1"},
+      {"r2", "search.r2"},
+      {"r3", "search.r3"},
+      {"epochs1", "search.epochs1"},
+      {"epochs2", "search.epochs2"},
+      {"epochs3", "search.epochs3"},
+      {"morphisms", "search.morphisms"},
+      {"pruning", "prune.enabled"},
+      {"quant_scheme", "quant.scheme"},
+      {"flops", "device.macs_per_second"},
   };
   return list;
 }

@@ -35,13 +35,13 @@ struct Draft {
     std::function<void(Objective&)> edit = [](Objective&) {};
   };
   Config config;
-  std::vector<std::string> objectives;      // of the key `objectives`; empty: not given
+  std::vector<std::string> objectives;  // of the key `objectives`; empty: not given
   std::vector<ParameterDraft> parameters;
-  std::vector<ObjectiveDraft> boxes;        // of [[objective]]
+  std::vector<ObjectiveDraft> boxes;  // of [[objective]]
 };
 
 struct Key {
-  KeyInfo info;    // path: "search.r1"; "parameter.bounds" for a key of [[parameter]]
+  KeyInfo info;  // path: "search.r1"; "parameter.bounds" for a key of [[parameter]]
   // `index`: of the element, in an array of tables.
   void (*set)(Draft&, const Reading&, size_t index) = nullptr;
 };

@@ -24,19 +24,19 @@ std::string joined(const std::vector<std::string>& words) {
 
 }  // namespace
 
-Plan Plan::of(const PhaseOptions& o) {
-  Plan plan{o.r1, o.r2, o.morphisms ? o.r3 : 0, 0, o.epochs1, o.epochs2, o.epochs3};
+PhasePlan PhasePlan::of(const PhaseOptions& o) {
+  PhasePlan plan{o.r1, o.r2, o.morphisms ? o.r3 : 0, 0, o.epochs1, o.epochs2, o.epochs3};
   plan.total = plan.r1 + plan.r2 + plan.r3;
   if (o.trials > 0) plan.total = std::min(plan.total, o.trials);
   return plan;
 }
 
-Phase Plan::phase(int trained) const {
+Phase PhasePlan::phase(int trained) const {
   if (trained < r1) return Phase::sobol;
   return trained < r1 + r2 ? Phase::gp : Phase::morphism;
 }
 
-int Plan::epochs(Phase phase) const {
+int PhasePlan::epochs(Phase phase) const {
   return phase == Phase::sobol ? epochs1 : phase == Phase::gp ? epochs2 : epochs3;
 }
 
@@ -56,7 +56,7 @@ Visible visible(const std::vector<Trial>& trials, int workers) {
   return v;
 }
 
-bool ready(const std::vector<Trial>& trials, const Plan& plan, int workers) {
+bool ready(const std::vector<Trial>& trials, const PhasePlan& plan, int workers) {
   const int trained = trained_count(trials);
   if (trained >= plan.total) return false;
   // The Sobol phase looks at no result.
@@ -96,8 +96,12 @@ struct Proposer::Round {
 
 Proposer::Proposer(const Config& config, const Space& space, const Pipeline& pipeline,
                    const DataSpec& spec, int workers)
-    : config_(config), space_(space), pipeline_(pipeline), spec_(spec),
-      plan_(Plan::of(config.search)), workers_(workers) {
+    : config_(config),
+      space_(space),
+      pipeline_(pipeline),
+      spec_(spec),
+      plan_(PhasePlan::of(config.search)),
+      workers_(workers) {
   for (const Objective& o : config.objectives) {
     learned_.push_back(!is_cost(o.name));
     if (!is_cost(o.name) && !pipeline.metrics.contains(o.name)) Metrics{}.value(o.name);  // throws

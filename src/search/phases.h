@@ -1,5 +1,5 @@
-// The three phases: which design to try next, given what is known so far. Pure: the answer depends on
-// the config, the seed and the trials it may see, never on time or on earlier calls.
+// The three phases: which design to try next, given what is known so far. Pure: the answer depends
+// on the config, the seed and the trials it may see, never on time or on earlier calls.
 #pragma once
 #include <set>
 #include <unordered_map>
@@ -13,22 +13,22 @@ namespace sparlet::search {
 
 // How many trained trials are planned before the next one, and so its phase. Infeasible ones count
 // for nothing.
-struct Plan {
+struct PhasePlan {
   int r1 = 0, r2 = 0, r3 = 0, total = 0;
   int epochs1 = 1, epochs2 = 1, epochs3 = 1;
-  static Plan of(const PhaseOptions&);
+  static PhasePlan of(const PhaseOptions&);
   Phase phase(int trained) const;
   int epochs(Phase) const;
 };
 
-// Trials in the order of their arms; `workers` as N in: proposal t sees exactly the trials up to t-N,
-// the rest as pending (infeasible ones, known at once, do not count).
+// Trials in the order of their arms; `workers` as N in: proposal t sees exactly the trials up to
+// t-N, the rest as pending (infeasible ones, known at once, do not count).
 struct Visible {
   std::vector<const Trial*> seen, pending;
 };
 Visible visible(const std::vector<Trial>&, int workers);
 // Whether all that the next proposal may see has ended.
-bool ready(const std::vector<Trial>&, const Plan&, int workers);
+bool ready(const std::vector<Trial>&, const PhasePlan&, int workers);
 int trained_count(const std::vector<Trial>&);  // all but the infeasible
 
 class Proposer {
@@ -36,8 +36,8 @@ class Proposer {
   // The references must outlive it. Throws Error for an objective that nothing measures.
   Proposer(const Config&, const Space&, const Pipeline&, const DataSpec&, int workers);
 
-  // What comes next: infeasible candidates met on the way, then the trial to run. Without the latter
-  // where the space has nothing new. REQUIRES: ready().
+  // What comes next: infeasible candidates met on the way, then the trial to run. Without the
+  // latter where the space has nothing new. REQUIRES: ready().
   struct Next {
     std::vector<Trial> infeasible;
     std::optional<Trial> trial;
@@ -60,10 +60,10 @@ class Proposer {
   const Space& space_;
   const Pipeline& pipeline_;
   const DataSpec& spec_;
-  Plan plan_;
+  PhasePlan plan_;
   int workers_;
-  std::vector<bool> learned_;                   // by objective
-  uint32_t sobol_next_ = 0;                     // where the last look at the sequence ended
+  std::vector<bool> learned_;  // by objective
+  uint32_t sobol_next_ = 0;    // where the last look at the sequence ended
   struct Known {
     std::optional<std::vector<double>> values;
     std::string reason;

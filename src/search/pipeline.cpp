@@ -59,8 +59,11 @@ Trained train_default(const TrainingOptions& options, const PruningOptions& prun
     const int64_t total = job.epochs * (samples / train_options.batch);
     const auto begin = int64_t(double(total) * pruning.begin);
     const int64_t end = std::max(begin + 1, int64_t(double(total) * pruning.end));
-    train_options.hooks.push_back(sparse::gradual(
-        {.target = target, .begin = begin, .end = end, .every = std::max<int64_t>(1, (end - begin) / 40)}));
+    train_options.hooks.push_back(
+        sparse::gradual({.target = target,
+                         .begin = begin,
+                         .end = end,
+                         .every = std::max<int64_t>(1, (end - begin) / 40)}));
     train_options.checkpoint_from_step = std::min(end, total);
   }
   return train(starting_net(job, target), job.data, optimizer_of(options, job.point), train_options,
@@ -89,8 +92,8 @@ Pipeline default_pipeline(const Config& config) {
   Pipeline pipeline;
   pipeline.device = config.device;
   pipeline.user = config.user;
-  pipeline.build = [build = builder_named(config.builder)](
-                       const Point& point, const DataSpec& spec, const UserTable&, Rng& rng) {
+  pipeline.build = [build = builder_named(config.builder)](const Point& point, const DataSpec& spec,
+                                                           const UserTable&, Rng& rng) {
     return build(point, spec, rng);
   };
   pipeline.train = [train = config.train, prune = config.prune](const TrainJob& job, Rng& rng) {

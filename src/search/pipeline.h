@@ -1,5 +1,5 @@
-// What turns a point into a trained, pruned, quantised net and its figures. Every step is a function
-// that a host may replace.
+// What turns a point into a trained, pruned, quantised net and its figures. Every step is a
+// function that a host may replace.
 #pragma once
 #include <functional>
 #include <map>
@@ -13,10 +13,10 @@ namespace sparlet::search {
 using BuildStep = std::function<Net(const Point&, const DataSpec&, const UserTable&, Rng&)>;
 
 struct TrainJob {
-  const Net& net;                 // fresh
-  const Net* parent = nullptr;    // whose weights to inherit: trained, masks in place
+  const Net& net;               // fresh
+  const Net* parent = nullptr;  // whose weights to inherit: trained, masks in place
   const Point& point;
-  const Data& data;               // without its test part, during a search
+  const Data& data;  // without its test part, during a search
   int epochs = 1;
   const UserTable& user;
   std::function<bool(const EpochReport&)> progress = {};
@@ -24,10 +24,12 @@ struct TrainJob {
 // The trained float net; masks stay in it (children inherit them).
 using TrainStep = std::function<Trained(const TrainJob&, Rng&)>;
 
-// The net that ships: masks applied, norms folded, quantised. Ranges come from training samples only.
+// The net that ships: masks applied, norms folded, quantised. Ranges come from training samples
+// only.
 using QuantizeStep = std::function<Net(const Net& trained, const Point&, const Data&)>;
 
-// What the shipped net of a fresh one will cost, before training. Throws Error where there can be none.
+// What the shipped net of a fresh one will cost, before training. Throws Error where there can be
+// none.
 using PredictStep = std::function<cost::Cost(const Net& fresh, const Point&)>;
 
 // A further figure of the shipped net on a split: an objective of that name may use it.

@@ -36,8 +36,8 @@ std::string results_csv(const std::vector<Trial>& trials, const Space& space) {
                        quoted(t.reason), t.epochs);
     const Metrics& m = t.metrics;
     if (t.status == Status::done)
-      out += fmt::format(",{},{},{},{},{},{},{},{}", m.error, m.size, m.weight_bytes, m.memory, m.macs,
-                         m.effective_macs, m.latency, m.sparsity);
+      out += fmt::format(",{},{},{},{},{},{},{},{}", m.error, m.size, m.weight_bytes, m.memory,
+                         m.macs, m.effective_macs, m.latency, m.sparsity);
     else
       out += ",,,,,,,,";
     for (const std::string& name : extra) {

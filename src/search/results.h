@@ -8,9 +8,9 @@
 namespace sparlet::search {
 
 // Columns: arm, phase, parent, status, reason, epochs, error, size, weight_bytes, memory, macs,
-// effective_macs, latency, sparsity, registered metrics, then one a parameter. One line a trial that
-// has ended, by arm; numbers in the shortest form that reads back the same; fields that hold commas
-// or quotes are quoted (RFC 4180).
+// effective_macs, latency, sparsity, registered metrics, then one a parameter. One line a trial
+// that has ended, by arm; numbers in the shortest form that reads back the same; fields that hold
+// commas or quotes are quoted (RFC 4180).
 std::string results_csv(const std::vector<Trial>&, const Space&);
 
 // Replaces the file at once: a reader sees the old or the new one.

@@ -19,8 +19,8 @@
 namespace sparlet::search {
 namespace {
 
-constexpr int kTries = 3;                   // of a trial whose worker dies
-constexpr int kQueue = 2;                   // waiting Sobol trials
+constexpr int kTries = 3;  // of a trial whose worker dies
+constexpr int kQueue = 2;  // waiting Sobol trials
 constexpr std::chrono::milliseconds kPoll(10);
 
 // Keeps a second search out of the folder while this one lives.
@@ -55,8 +55,9 @@ Store open_store(const RunFolder& folder, const Config& config) {
   if (!std::filesystem::exists(folder.store())) {
     std::filesystem::create_directories(folder.models());
     replace_file(folder.config(), config.text);
-    return Store::create(folder.store(), {{"seed", fmt::format("{}", config.seed)},
-                                          {"workers", fmt::format("{}", resolved_workers(config))}});
+    return Store::create(folder.store(),
+                         {{"seed", fmt::format("{}", config.seed)},
+                          {"workers", fmt::format("{}", resolved_workers(config))}});
   }
   Store store = Store::open(folder.store());
   const std::string difference = first_difference(load_config(folder.config()), config);
@@ -97,21 +98,29 @@ void tidy_models(const RunFolder& folder, const std::vector<Trial>& trials,
       arm = arm * 10 + (name[digits++] - '0');
     const std::string rest = name.substr(digits);
     if (digits == 0) continue;
-    if ((rest == ".spt" && !models.contains(arm)) || (rest == ".float.spt" && !floats.contains(arm)))
+    if ((rest == ".spt" && !models.contains(arm)) ||
+        (rest == ".float.spt" && !floats.contains(arm)))
       std::filesystem::remove(entry.path(), ignored);
   }
 }
 
 class Search {
  public:
-  Search(const Config& config, const Pipeline& pipeline, const Data& data, const RunOptions& options,
-         RunFolder folder)
-      : config_(config), pipeline_(pipeline), options_(options), data_(data),
-        folder_(std::move(folder)), lock_(folder_.root),
-        space_(config.parameters, config.constraints), store_(open_store(folder_, config)),
+  Search(const Config& config, const Pipeline& pipeline, const Data& data,
+         const RunOptions& options, RunFolder folder)
+      : config_(config),
+        pipeline_(pipeline),
+        options_(options),
+        data_(data),
+        folder_(std::move(folder)),
+        lock_(folder_.root),
+        space_(config.parameters, config.constraints),
+        store_(open_store(folder_, config)),
         workers_(std::stoi(store_->meta("workers", "1"))),
-        proposer_(config_, space_, pipeline_, data_.spec, workers_), plan_(Plan::of(config.search)),
-        inline_(!options.spawn && workers_ == 1), start_(std::chrono::steady_clock::now()) {
+        proposer_(config_, space_, pipeline_, data_.spec, workers_),
+        plan_(PhasePlan::of(config.search)),
+        inline_(!options.spawn && workers_ == 1),
+        start_(std::chrono::steady_clock::now()) {
     data_.test = {};  // a search never sees it
     store_->set_meta("state", "running");
     // Of a run that was killed. A worker of it may still be dying: what it writes then is refused.
@@ -198,8 +207,9 @@ class Search {
       if (t.status == Status::done || t.status == Status::diverged) return;
       if (t.status == Status::failed && failed++ == 0) first = &t;
     }
-    require(failed < std::max(5, 2 * workers_), "search: the first {} trials all failed; arm {}: {}",
-            failed, first ? first->arm : 0, first ? first->reason : "");
+    require(failed < std::max(5, 2 * workers_),
+            "search: the first {} trials all failed; arm {}: {}", failed, first ? first->arm : 0,
+            first ? first->reason : "");
   }
 
   // Buries dead workers, gives their trials back, starts new ones.
@@ -313,7 +323,7 @@ class Search {
   std::optional<Store> store_;
   int workers_;
   Proposer proposer_;
-  Plan plan_;
+  PhasePlan plan_;
   bool inline_;
   std::chrono::steady_clock::time_point start_;
   std::vector<Trial> trials_;
@@ -349,8 +359,8 @@ OpenRun open_run(const std::filesystem::path& root) {
   Store store = Store::open(folder.store());
   std::vector<Trial> trials = store.trials();
   std::vector<int> front = front_of(trials, config.objectives);
-  return {folder, std::move(config), std::move(space), std::move(store), std::move(trials),
-          std::move(front)};
+  return {folder,           std::move(config), std::move(space),
+          std::move(store), std::move(trials), std::move(front)};
 }
 
 void run_worker(const std::filesystem::path& root) {

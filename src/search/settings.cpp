@@ -163,8 +163,8 @@ SettingsFile read_settings(std::string_view text, std::string_view where,
 }
 
 std::string kind_of(const TomlValue& value) {
-  static const char* names[] = {"a table",      "true or false", "a whole number",
-                                "a number",     "a string",      "a list"};
+  static const char* names[] = {"a table",  "true or false", "a whole number",
+                                "a number", "a string",      "a list"};
   return names[value.value.index()];
 }
 

@@ -56,8 +56,8 @@ Trial read_row(SQLite::Statement& row) {
   m.latency = row.getColumn(15).getDouble();
   m.sparsity = row.getColumn(16).getDouble();
   if (!row.getColumn(17).isNull())
-    m.extra = nlohmann::json::parse(row.getColumn(17).getString())
-                  .get<std::map<std::string, double>>();
+    m.extra =
+        nlohmann::json::parse(row.getColumn(17).getString()).get<std::map<std::string, double>>();
   t.seconds = row.getColumn(18).getDouble();
   t.peak_memory = row.getColumn(19).getInt64();
   t.attempt = row.getColumn(20);
@@ -198,9 +198,10 @@ Trial Store::trial(int arm) const {
 void Store::add(const std::vector<Trial>& fresh) {
   impl_->transaction([&] {
     for (const Trial& t : fresh) {
-      SQLite::Statement insert(impl_->db,
-                               "INSERT INTO trials(arm, phase, parent, point, moves, status, reason, "
-                               "epochs, attempt, worker) VALUES(?,?,?,?,?,?,?,?,0,0)");
+      SQLite::Statement insert(
+          impl_->db,
+          "INSERT INTO trials(arm, phase, parent, point, moves, status, reason, "
+          "epochs, attempt, worker) VALUES(?,?,?,?,?,?,?,?,0,0)");
       insert.bind(1, t.arm);
       insert.bind(2, std::string(name_of(t.phase)));
       if (t.parent) insert.bind(3, *t.parent);
@@ -287,8 +288,8 @@ std::optional<Trial> Store::take(int worker) {
 
 void Store::heartbeat(const Trial& t) {
   impl_->transaction([&] {
-    SQLite::Statement update(impl_->db,
-                             "UPDATE trials SET heartbeat=? WHERE arm=? AND worker=? AND attempt=?");
+    SQLite::Statement update(
+        impl_->db, "UPDATE trials SET heartbeat=? WHERE arm=? AND worker=? AND attempt=?");
     update.bind(1, now());
     update.bind(2, t.arm);
     update.bind(3, t.worker);
@@ -303,7 +304,8 @@ bool Store::finish(const Trial& t) {
         impl_->db,
         "UPDATE trials SET status=?, reason=?, seconds=?, peak_memory=?, error=?, size=?, "
         "weight_bytes=?, memory=?, memory_without_input=?, macs=?, effective_macs=?, latency=?, "
-        "sparsity=?, extra=?, worker=0 WHERE arm=? AND status='running' AND worker=? AND attempt=?");
+        "sparsity=?, extra=?, worker=0 WHERE arm=? AND status='running' AND worker=? AND "
+        "attempt=?");
     const Metrics& m = t.metrics;
     update.bind(1, std::string(name_of(t.status)));
     update.bind(2, t.reason);

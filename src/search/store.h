@@ -11,14 +11,14 @@
 
 namespace sparlet::search {
 
-// One connection; not to be used across fork(). Every call is one transaction (BEGIN IMMEDIATE, 60 s
-// busy timeout, write-ahead log). Throws Error that begins with the file's path.
+// One connection; not to be used across fork(). Every call is one transaction (BEGIN IMMEDIATE, 60
+// s busy timeout, write-ahead log). Throws Error that begins with the file's path.
 class Store {
  public:
   // Throws Error where the file exists.
   static Store create(const std::filesystem::path&, const std::map<std::string, std::string>& meta);
-  // Throws Error where there is no file, or it is truncated, damaged, or of another version. Changes
-  // nothing then.
+  // Throws Error where there is no file, or it is truncated, damaged, or of another version.
+  // Changes nothing then.
   static Store open(const std::filesystem::path&);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -33,9 +33,9 @@ class Store {
   Trial trial(int arm) const;  // throws Error naming it
 
   // --- the proposing side
-  void add(const std::vector<Trial>&);      // all or none; arms must be new
-  // Running trials whose worker is dead (by `alive`) go back to pending; after `tries` attempts they
-  // have failed. Returns their arms.
+  void add(const std::vector<Trial>&);  // all or none; arms must be new
+  // Running trials whose worker is dead (by `alive`) go back to pending; after `tries` attempts
+  // they have failed. Returns their arms.
   std::vector<int> release(const std::function<bool(int worker)>& alive, int tries);
   // Forgets the trials at the end that nobody has begun, and what came between them.
   void drop_pending();
@@ -47,8 +47,8 @@ class Store {
   // The first pending trial, now running as `worker`'s; none where there is none.
   std::optional<Trial> take(int worker);
   void heartbeat(const Trial&);
-  // Status, reason, metrics, seconds and peak memory. False, and nothing is written, where the trial
-  // is no longer this worker's attempt.
+  // Status, reason, metrics, seconds and peak memory. False, and nothing is written, where the
+  // trial is no longer this worker's attempt.
   bool finish(const Trial&);
 
  private:

@@ -45,10 +45,11 @@ double Metrics::value(std::string_view name) const {
   if (name == "latency") return latency;
   if (name == "sparsity") return sparsity;
   if (const auto at = extra.find(std::string(name)); at != extra.end()) return at->second;
-  fail("objective \"{}\": nothing of that name is measured; there are error, size, weight_bytes, "
-       "memory, memory_without_input, macs, effective_macs, latency, sparsity and the registered "
-       "metrics",
-       name);
+  fail(
+      "objective \"{}\": nothing of that name is measured; there are error, size, weight_bytes, "
+      "memory, memory_without_input, macs, effective_macs, latency, sparsity and the registered "
+      "metrics",
+      name);
 }
 
 std::vector<double> values_of(const Trial& trial, const std::vector<Objective>& objectives) {
@@ -57,7 +58,8 @@ std::vector<double> values_of(const Trial& trial, const std::vector<Objective>& 
   return values;
 }
 
-std::vector<int> front_of(const std::vector<Trial>& trials, const std::vector<Objective>& objectives) {
+std::vector<int> front_of(const std::vector<Trial>& trials,
+                          const std::vector<Objective>& objectives) {
   std::vector<int> arms;
   std::vector<Values> rows;
   for (const Trial& t : trials) {

@@ -15,8 +15,8 @@ enum class Phase { sobol, gp, morphism };
 std::string_view name_of(Phase);
 Phase phase_from(std::string_view name);
 
-// infeasible: cannot be built or breaks a limit, never trained. diverged: training blew up, a result.
-// failed: an error, or its worker died three times.
+// infeasible: cannot be built or breaks a limit, never trained. diverged: training blew up, a
+// result. failed: an error, or its worker died three times.
 enum class Status { pending, running, done, infeasible, diverged, failed };
 std::string_view name_of(Status);
 Status status_from(std::string_view name);
@@ -37,19 +37,19 @@ struct Metrics {
 bool is_cost(std::string_view objective);
 
 struct Trial {
-  int arm = 0;                  // from 0, in the order proposed
+  int arm = 0;  // from 0, in the order proposed
   Phase phase = Phase::sobol;
-  std::optional<int> parent;    // the arm whose weights it inherits
+  std::optional<int> parent;  // the arm whose weights it inherits
   Point point;
   Status status = Status::pending;
-  std::string reason;           // of infeasible and failed
-  std::string moves;            // of a morph: "blocks.up kernel.down"
+  std::string reason;  // of infeasible and failed
+  std::string moves;   // of a morph: "blocks.up kernel.down"
   int epochs = 0;
-  Metrics metrics;              // where done
+  Metrics metrics;  // where done
   double seconds = 0;
-  int64_t peak_memory = 0;      // bytes, of the process
+  int64_t peak_memory = 0;  // bytes, of the process
   int attempt = 0;
-  int worker = 0;               // process id, while running
+  int worker = 0;  // process id, while running
 };
 
 std::vector<double> values_of(const Trial&, const std::vector<Objective>&);

@@ -38,8 +38,7 @@ std::filesystem::path RunFolder::float_model(int arm) const {
 
 Made make_net(const TrialContext& context, const Point& point, const Net* parent, int epochs,
               Rng& rng, const std::function<void()>& heartbeat) {
-  const Net fresh =
-      context.pipeline.build(point, context.data.spec, context.pipeline.user, rng);
+  const Net fresh = context.pipeline.build(point, context.data.spec, context.pipeline.user, rng);
   const auto progress = [&](const EpochReport&) {
     if (heartbeat) heartbeat();
     return true;
@@ -65,8 +64,8 @@ Trial run_trial(const TrialContext& context, Trial trial, const std::function<vo
   try {
     std::optional<Net> parent;
     if (trial.parent) parent = deploy::load(context.folder.float_model(*trial.parent));
-    const Made made = make_net(context, trial.point, parent ? &*parent : nullptr, trial.epochs, rng,
-                               heartbeat);
+    const Made made =
+        make_net(context, trial.point, parent ? &*parent : nullptr, trial.epochs, rng, heartbeat);
     if (made.trained.diverged) {
       trial.status = Status::diverged;
     } else {
@@ -79,8 +78,7 @@ Trial run_trial(const TrialContext& context, Trial trial, const std::function<vo
     trial.status = Status::failed;
     trial.reason = error.what();
   }
-  trial.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  trial.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   trial.peak_memory = peak_memory();
   return trial;
 }

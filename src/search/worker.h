@@ -5,7 +5,8 @@
 
 namespace sparlet::search {
 
-// Files of one run. Models are kept for Pareto arms, float ones also for parents of waiting children.
+// Files of one run. Models are kept for Pareto arms, float ones also for parents of waiting
+// children.
 struct RunFolder {
   std::filesystem::path root;
   std::filesystem::path store() const { return root / "run.db"; }
@@ -24,8 +25,9 @@ struct TrialContext {
   RunFolder folder;
 };
 
-// Trains, prunes, quantises and measures; models are written before this returns. The result depends
-// on the seed, the arm and the parent's weights only. Never throws Error: that is status failed.
+// Trains, prunes, quantises and measures; models are written before this returns. The result
+// depends on the seed, the arm and the parent's weights only. Never throws Error: that is status
+// failed.
 Trial run_trial(const TrialContext&, Trial, const std::function<void()>& heartbeat = {});
 
 // A fresh net of the point, trained and quantised: what `test` repeats with other seeds.

@@ -1,0 +1,89 @@
+// The subcommands: each takes its arguments as plain data and prints. They throw Error for what the
+// user can mend.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/load.h"
+
+namespace sparlet::cli {
+
+struct SearchArgs {
+  std::filesystem::path config, out;
+  std::optional<uint64_t> seed;
+  std::optional<int> workers, trials;
+  std::optional<double> minutes;
+  std::vector<std::string> set;
+  bool dry_run = false, json = false;
+};
+void search(const SearchArgs&);
+
+struct ShowArgs {
+  std::filesystem::path run;
+  std::optional<int> arm;
+  std::string where, sort;
+  bool all = false, json = false;
+  std::filesystem::path svg;
+};
+void show(const ShowArgs&);
+
+struct TestArgs {
+  std::filesystem::path run;
+  int arm = 0, seeds = 3;
+  int epochs = 0;  // 0: as many as the arm and its ancestors had
+  std::filesystem::path save;
+  bool json = false;
+};
+void test(const TestArgs&);
+
+struct TrainArgs {
+  std::string net = "lenet5", optimizer = "adam", schedule = "cosine";
+  DataOptions data;
+  int epochs = 5;
+  int64_t batch = 64;
+  double rate = 1e-3, prune = 0;
+  uint64_t seed = 1;
+  std::filesystem::path out = "model.spt";
+  bool json = false;
+};
+void train(const TrainArgs&);
+
+struct EvalArgs {
+  std::filesystem::path model;
+  DataOptions data;
+  std::string split = "test";
+  bool json = false;
+};
+void eval(const EvalArgs&);
+
+struct PredictArgs {
+  std::filesystem::path model, out;
+  DataOptions data;
+  std::string split = "test";
+};
+void predict(const PredictArgs&);
+
+struct CostArgs {
+  std::filesystem::path model;  // or
+  std::string net;
+  double sparsity = 0;  // of a net that is not yet trained
+  std::string device;
+  DataOptions data;  // gives a named net its shape
+  bool json = false;
+};
+void cost(const CostArgs&);
+
+struct ExportArgs {
+  std::filesystem::path model, out;
+  std::string format = "spt";
+  DataOptions data;
+  int64_t calibration = 512;
+};
+void export_model(const ExportArgs&);
+
+void worker(const std::filesystem::path& run);
+
+}  // namespace sparlet::cli

@@ -1,0 +1,172 @@
+// The sparlet tool: reads the command line (the only user of CLI11) and calls a subcommand.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "tensor/error.h"
+
+namespace {
+
+using namespace sparlet;
+using namespace sparlet::cli;
+
+void data_options(CLI::App& app, DataOptions& data) {
+  app.add_option("--data", data.source, "digits, mnist, fashion or idx")->capture_default_str();
+  app.add_option("--path", data.path, "folder of its files");
+  app.add_option("--train-samples", data.train, "training samples; 0: all");
+  app.add_option("--validation-samples", data.validation, "validation samples; 0: the usual share");
+  app.add_option("--test-samples", data.test, "test samples; 0: all");
+  app.add_option("--data-seed", data.seed, "draws the digits and the split")->capture_default_str();
+}
+
+void add_search(CLI::App& app, SearchArgs& a) {
+  CLI::App& c =
+      *app.add_subcommand("search", "search for networks; resumes a run that was broken off");
+  c.add_option("config", a.config, "TOML file (docs/config.md)")->required();
+  c.add_option("--out", a.out, "run folder; default runs/NAME");
+  c.add_option("--seed", a.seed, "instead of the config's seed");
+  c.add_option("--workers", a.workers, "instead of search.workers");
+  c.add_option("--trials", a.trials, "instead of search.trials");
+  c.add_option("--minutes", a.minutes, "instead of search.minutes");
+  c.add_option("--set", a.set, "KEY=VALUE: instead of what the config says")
+      ->allow_extra_args(false);
+  c.add_flag("--dry-run", a.dry_run, "show the space and predicted costs; train nothing");
+  c.add_flag("--json", a.json, "the result as JSON");
+  c.callback([&a] { cli::search(a); });
+}
+
+void add_show(CLI::App& app, ShowArgs& a) {
+  CLI::App& c = *app.add_subcommand("show", "the Pareto table of a run, or one arm of it");
+  c.add_option("run", a.run, "run folder")->required();
+  c.add_option("arm", a.arm, "show this arm: its point, layers and text");
+  c.add_option("--where", a.where, "only these, as 'size<=2kB, error<=2%'");
+  c.add_option("--sort", a.sort, "by this column; -column: greatest first");
+  c.add_flag("--all", a.all, "all trained arms, not only the front");
+  c.add_flag("--json", a.json, "as JSON");
+  c.add_option("--svg", a.svg, "draw the front into this file");
+  c.callback([&a] { show(a); });
+}
+
+void add_test(CLI::App& app, TestArgs& a) {
+  CLI::App& c =
+      *app.add_subcommand("test", "an arm's error on the test split, stored and trained anew");
+  c.add_option("run", a.run, "run folder")->required();
+  c.add_option("arm", a.arm, "the arm")->required();
+  c.add_option("--seeds", a.seeds, "train anew so many times; 0: only the stored model")
+      ->capture_default_str();
+  c.add_option("--epochs", a.epochs, "of each; 0: as many as the arm and its ancestors had");
+  c.add_option("--save", a.save, "write the seed that is best on validation (.spt)");
+  c.add_flag("--json", a.json, "as JSON");
+  c.callback([&a] { cli::test(a); });
+}
+
+void add_train(CLI::App& app, TrainArgs& a) {
+  CLI::App& c = *app.add_subcommand("train", "train, prune and quantise one network");
+  c.add_option("--net", a.net, "lenet5, mlp, linear or a FILE.net")->capture_default_str();
+  data_options(c, a.data);
+  c.add_option("--epochs", a.epochs)->capture_default_str();
+  c.add_option("--batch", a.batch)->capture_default_str();
+  c.add_option("--rate", a.rate, "learning rate")->capture_default_str();
+  c.add_option("--optimizer", a.optimizer, "adam, adamw or sgd")->capture_default_str();
+  c.add_option("--schedule", a.schedule, "constant or cosine")->capture_default_str();
+  c.add_option("--prune", a.prune, "share of the weights to remove")->capture_default_str();
+  c.add_option("--seed", a.seed)->capture_default_str();
+  c.add_option("--out", a.out, "int8 model; the float one goes beside it (.float.spt)")
+      ->capture_default_str();
+  c.add_flag("--json", a.json, "as JSON");
+  c.callback([&a] { cli::train(a); });
+}
+
+void add_eval(CLI::App& app, EvalArgs& a) {
+  CLI::App& c = *app.add_subcommand("eval", "a model's accuracy on a split");
+  c.add_option("model", a.model, ".spt file")->required();
+  data_options(c, a.data);
+  c.add_option("--split", a.split, "train, validation or test")->capture_default_str();
+  c.add_flag("--json", a.json, "as JSON");
+  c.callback([&a] { cli::eval(a); });
+}
+
+void add_predict(CLI::App& app, PredictArgs& a) {
+  CLI::App& c = *app.add_subcommand("predict", "a model's raw outputs for every sample of a split");
+  c.add_option("model", a.model, ".spt file")->required();
+  c.add_option("--out", a.out, "file: int8 values of int8 models, else float32")->required();
+  data_options(c, a.data);
+  c.add_option("--split", a.split, "train, validation or test")->capture_default_str();
+  c.callback([&a] { cli::predict(a); });
+}
+
+void add_cost(CLI::App& app, CostArgs& a) {
+  CLI::App& c = *app.add_subcommand("cost", "size, memory, MACs and latency, layer by layer");
+  c.add_option("model", a.model, ".spt file");
+  c.add_option("--net", a.net, "of an untrained net once int8: lenet5, mlp, linear or a FILE.net");
+  c.add_option("--sparsity", a.sparsity, "with --net: share of the weights that will be removed");
+  data_options(c, a.data);
+  c.add_option("--device", a.device, "a known device or a TOML file");
+  c.add_flag("--json", a.json, "as JSON");
+  c.callback([&a] { cli::cost(a); });
+}
+
+void add_export(CLI::App& app, ExportArgs& a) {
+  CLI::App& c = *app.add_subcommand("export", "write a model for a device");
+  c.add_option("model", a.model, ".spt file; a float one is quantised")->required();
+  c.add_option("--format", a.format, "spt")->capture_default_str();
+  c.add_option("--out", a.out, "file")->required();
+  data_options(c, a.data);
+  c.add_option("--calibration", a.calibration, "training samples that set the ranges")
+      ->capture_default_str();
+  c.callback([&a] { export_model(a); });
+}
+
+// One line, whatever the library says.
+int report(const char* what, int code, const char* prefix = "") {
+  std::string line = what;
+  while (!line.empty() && line.back() == '\n') line.pop_back();
+  for (char& c : line)
+    if (c == '\n') c = ' ';
+  fmt::print(stderr, "sparlet: {}{}\n", prefix, line);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Finds, trains, prunes, quantises and ships neural networks that fit in kilobytes.",
+               "sparlet");
+  app.set_version_flag("--version", "sparlet " SPARLET_VERSION);
+  app.require_subcommand(1);
+  SearchArgs search;
+  ShowArgs show;
+  TestArgs test;
+  TrainArgs train;
+  EvalArgs eval;
+  PredictArgs predict;
+  CostArgs cost;
+  ExportArgs export_args;
+  std::filesystem::path worker;
+  add_search(app, search);
+  add_show(app, show);
+  add_test(app, test);
+  add_train(app, train);
+  add_eval(app, eval);
+  add_predict(app, predict);
+  add_cost(app, cost);
+  add_export(app, export_args);
+  CLI::App& hidden =
+      *app.add_subcommand("worker", "take trials of a run, until it ends")->group("");
+  hidden.add_option("run", worker, "run folder")->required();
+  hidden.callback([&worker] { sparlet::cli::worker(worker); });
+  try {
+    app.parse(argc, argv);
+    std::fflush(stdout);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return report(error.what(), 1);
+  } catch (const Error& error) {
+    return report(error.what(), 1);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(error.what(), 1);
+  } catch (const std::exception& error) {
+    return report(error.what(), 2, "internal error: ");
+  }
+}

@@ -1,0 +1,43 @@
+#include "cli/model.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "nn/init.h"
+#include "nn/models.h"
+#include "tensor/error.h"
+
+namespace sparlet::cli {
+
+bool is_net_file(const std::string& name) { return name.ends_with(".net"); }
+
+Net fresh_net(const std::string& name, const DataSpec& spec, Rng& rng) {
+  if (!is_net_file(name)) return nn::by_name(name, spec, rng);
+  std::ifstream in(name, std::ios::binary);
+  require(bool(in), "{}: cannot be read", name);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return initialized(from_text(text.str(), name), rng);
+}
+
+const Dataset& split_of(const Data& data, const std::string& name) {
+  if (name == "train") return data.train;
+  if (name == "validation") return data.validation;
+  require(name == "test", "--split: '{}' is none of train, validation, test", name);
+  return data.test;
+}
+
+void check_fit(const Net& net, const Data& data, const std::filesystem::path& model) {
+  const std::vector<Id> ids = inputs(net.graph);
+  require(ids.size() == 1, "{}: has {} inputs, wanted one", model.string(), ids.size());
+  const Shape& shape = net.graph[ids[0]].type.shape;
+  require(shape == data.spec.shape, "{}: wants samples of {}, and those of {} are {}",
+          model.string(), to_string(shape), data.name, to_string(data.spec.shape));
+}
+
+std::filesystem::path float_path(const std::filesystem::path& path) {
+  std::filesystem::path out = path;
+  return out.replace_extension(".float.spt");
+}
+
+}  // namespace sparlet::cli
