@@ -74,6 +74,40 @@ int32_t dense(const Conv2dArgs& a, const Shape& s, const Patch& p, int32_t o) {
   return sum;
 }
 
+// Small kernels have short rows: the patch is laid out once a position, as x - x_zero with zeros
+// outside the map, and every output is one long row. The only memory besides the operands: stack.
+constexpr int32_t small_patch = 128;
+
+void lay_out(const Conv2dArgs& a, const Shape& s, const Patch& p, int16_t* to) {
+  const int32_t low = p.column_low * s.i, high = p.column_high * s.i;
+  for (int32_t ky = 0; ky < a.window.kernel_h; ++ky, to += s.row) {
+    for (int32_t k = 0; k < s.row; ++k) to[k] = 0;
+    if (ky < p.row_low || ky >= p.row_high) continue;
+    const int32_t y = p.y + ky * a.window.dilation_h;
+    const int8_t* from = a.x + (y * a.in.w + p.x + p.column_low) * a.in.c;
+    for (int32_t k = low; k < high; ++k) to[k] = int16_t(from[k - low] - a.x_zero);
+  }
+}
+
+// The same for four outputs, Rows::whole; `patch` where it was laid out.
+Four dense_four(const Conv2dArgs& a, const Shape& s, const Patch& p, int32_t o,
+                const int16_t* patch) {
+  const auto fan_in = size_t(s.fan_in);
+  const int8_t* weights = a.weights.values + size_t(o) * fan_in;
+  Four four;
+  if (patch != nullptr) {
+    dot(patch, weights, fan_in, s.fan_in, 0, four);
+    return four;
+  }
+  const int32_t n = (p.column_high - p.column_low) * s.i;
+  for (int32_t ky = p.row_low; ky < p.row_high; ++ky) {
+    const int32_t y = p.y + ky * a.window.dilation_h;
+    const int8_t* from = a.x + (y * a.in.w + p.x + p.column_low) * a.in.c;
+    dot(from, weights + ky * s.row + p.column_low * s.i, fan_in, n, a.x_zero, four);
+  }
+  return four;
+}
+
 template <Rows rows>
 int32_t masked(const Conv2dArgs& a, const Shape& s, const Patch& p, int32_t o, MaskReader& reader) {
   const Window& w = a.window;
@@ -97,6 +131,11 @@ int32_t masked(const Conv2dArgs& a, const Shape& s, const Patch& p, int32_t o, M
   return sum;
 }
 
+int8_t output(const Conv2dArgs& a, int32_t o, int32_t sum) {
+  const Channel channel = a.weights.channels[o];
+  return finish(channel.bias + sum, multiplier_of(channel.scale), a.q);
+}
+
 template <Rows rows>
 void run(const Conv2dArgs& a) {
   const int32_t i = a.in.c / a.groups;
@@ -110,10 +149,19 @@ void run(const Conv2dArgs& a) {
     for (int32_t out_x = 0; out_x < a.out.w; ++out_x) {
       const Patch p = patch_at(a, out_y, out_x);
       MaskReader reader{.mask = a.weights.mask, .values = a.weights.values};
-      for (int32_t o = 0; o < a.out.c; ++o) {
-        const Channel channel = a.weights.channels[o];
+      int32_t o = 0;
+      if (rows == Rows::whole && !sparse) {
+        int16_t patch[small_patch];
+        const bool small = s.fan_in <= small_patch && a.window.kernel_h > 1;
+        if (small) lay_out(a, s, p, patch);
+        for (; o + 4 <= a.out.c; o += 4) {
+          const Four four = dense_four(a, s, p, o, small ? patch : nullptr);
+          for (int32_t i = 0; i < 4; ++i) *y++ = output(a, o + i, four.sum[i]);
+        }
+      }
+      for (; o < a.out.c; ++o) {
         const int32_t sum = sparse ? masked<rows>(a, s, p, o, reader) : dense<rows>(a, s, p, o);
-        *y++ = finish(channel.bias + sum, multiplier_of(channel.scale), a.q);
+        *y++ = output(a, o, sum);
       }
     }
   }

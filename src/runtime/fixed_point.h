@@ -43,8 +43,10 @@ constexpr int32_t divide_by_power(int32_t v, int32_t exponent) {
 
 // v * m. Where m is above 1 the product with 2^shift saturates. REQUIRES in_range(m).
 constexpr int32_t rescale(int32_t v, Multiplier m) {
-  if (m.shift <= 0) return divide_by_power(high_mul(v, m.q31), -m.shift);
-  return high_mul(saturate(int64_t(v) << m.shift), m.q31);
+  if (m.shift > 0) v = saturate(int64_t(v) << m.shift);
+  // high_mul without its saturation: q31 is positive.
+  const auto high = int32_t((int64_t(v) * m.q31 + (int64_t(1) << 30)) >> 31);
+  return divide_by_power(high, m.shift > 0 ? 0 : -m.shift);
 }
 
 constexpr int8_t clamp(int32_t v, int8_t low, int8_t high) {

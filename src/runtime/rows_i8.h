@@ -7,9 +7,8 @@ namespace sparlet::rt {
 // The end of every output. The bounds move to the sum's side: zero + rescale() could overflow.
 inline int8_t finish(int32_t sum, Multiplier m, const Quantized& q) {
   const int32_t v = rescale(sum, m);
-  if (v < q.low - q.zero) return q.low;
-  if (v > q.high - q.zero) return q.high;
-  return int8_t(v + q.zero);
+  const int32_t low = q.low - q.zero, high = q.high - q.zero;
+  return int8_t((v < low ? low : v > high ? high : v) + q.zero);
 }
 
 // 16-bit factors: compilers make this one multiply-add of pairs (pmaddwd, smlad, smlal).
@@ -18,6 +17,27 @@ inline int32_t dot(const int8_t* x, const int8_t* w, int32_t n, int32_t x_zero) 
   int32_t sum = 0;
   for (int32_t k = 0; k < n; ++k) sum += int16_t(x[k] - zero) * int16_t(w[k]);
   return sum;
+}
+
+// Four outputs' sums at once share the reading of x: w, w + apart, ... are their weights.
+struct Four {
+  int32_t sum[4] = {};
+};
+template <class X>
+void dot(const X* x, const int8_t* w, size_t apart, int32_t n, int32_t x_zero, Four& f) {
+  const auto zero = int16_t(x_zero);
+  int32_t a = 0, b = 0, c = 0, d = 0;
+  for (int32_t k = 0; k < n; ++k) {
+    const auto v = int16_t(x[k] - zero);
+    a += v * int16_t(w[k]);
+    b += v * int16_t(w[k + apart]);
+    c += v * int16_t(w[k + 2 * apart]);
+    d += v * int16_t(w[k + 3 * apart]);
+  }
+  f.sum[0] += a;
+  f.sum[1] += b;
+  f.sum[2] += c;
+  f.sum[3] += d;
 }
 
 // Reads a bitmask from its first bit to its last, and with it the values.
