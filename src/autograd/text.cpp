@@ -112,10 +112,10 @@ std::string to_text(const Graph& graph) {
   std::string out;
   for (const Node& node : graph.nodes) {
     out += node.op->name;
-    out += ' ' + node.name;
-    for (Id id : node.in) out += ' ' + graph[id].name;
+    out.append(" ").append(node.name);
+    for (Id id : node.in) out.append(" ").append(graph[id].name);
     for (const auto& [key, value] : node.attrs) {
-      out += ' ' + key + '=';
+      out.append(" ").append(key).append("=");
       append_attr(out, value);
     }
     out += '\n';

@@ -1,0 +1,233 @@
+// The Executor: one arena, no allocation between steps, the same answers whatever the batch or
+// path.
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <new>
+#include <string_view>
+
+#include "tensor/error.h"
+#include "test_nets.h"
+
+using namespace sparlet;
+
+namespace {
+
+int64_t allocations = 0;
+
+// oneDNN 2.6 allocates inside its own execute(); that is not ours to change, so it is not counted.
+void count_allocation(const void* caller) {
+  Dl_info from;
+  if (dladdr(caller, &from) && from.dli_fname &&
+      std::string_view(from.dli_fname).find("libdnnl") != std::string_view::npos)
+    return;
+  ++allocations;
+}
+
+}  // namespace
+// NOLINTBEGIN: counts every allocation of this executable
+void* operator new(size_t size) {
+  count_allocation(__builtin_return_address(0));
+  if (void* p = std::malloc(size ? size : 1)) return p;
+  throw std::bad_alloc();
+}
+void* operator new[](size_t size) { return operator new(size); }
+void* operator new(size_t size, std::align_val_t align) {
+  count_allocation(__builtin_return_address(0));
+  const size_t a = std::max(size_t(align), sizeof(void*));
+  if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
+  throw std::bad_alloc();
+}
+void* operator new[](size_t size, std::align_val_t align) { return operator new(size, align); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+// NOLINTEND
+
+namespace {
+
+View view(Tensor& t) { return {t.shape(), t.dtype(), t.raw_write()}; }
+
+Tensor forward(const Net& net, Tensor x, Mode mode, const Kernels* kernels = nullptr) {
+  Executor executor(net, {.batch = x.shape()[0], .mode = mode, .kernels = kernels});
+  executor.set_input(net.graph.at("x"), view(x));
+  executor.forward(x.shape()[0]);
+  return executor.output();
+}
+
+}  // namespace
+
+TEST_CASE("executor: the planned arena gives the same outputs as keeping everything") {
+  Rng rng(2);
+  for (bool masked : {false, true}) {
+    const Net net = testing::cnn(4, masked);
+    const Tensor x = testing::random({3, 1, 8, 8}, rng);
+    for (const Kernels* kernels : all_kernels())
+      CHECK(testing::worst(forward(net, x, Mode::infer, kernels),
+                           forward(net, x, Mode::train, kernels)) < 1e-6f);
+  }
+}
+
+TEST_CASE("executor: the arena is the plan") {
+  const Net net = testing::small_cnn(1);
+  for (int64_t batch : {1, 5})
+    for (int64_t align : {4, 64}) {
+      Executor executor(net,
+                        {.batch = batch, .kernels = &find_kernels("portable"), .align = align});
+      CHECK(executor.arena_bytes() ==
+            plan_memory(net.graph, {.batch = batch, .align = align}).size);
+    }
+}
+
+TEST_CASE("executor: flatten keeps CHW order whatever the memory order") {
+  testing::Maker m(1);
+  Id x = m.input({3, 2, 2});
+  m.op(flatten_op, "flat", {x});
+  Rng rng(1);
+  const Tensor data = testing::random({2, 3, 2, 2}, rng);
+  CHECK(forward(m.net, data, Mode::infer).reshaped(data.shape()) == data);
+
+  Tensor pick({1, 12});  // a linear layer that picks element (c=2, h=0, w=1)
+  pick.write()[2 * 4 + 1] = 1;
+  const Id w = m.leaf(param_op, "w", pick);
+  m.op(linear_op, "y", {m.net.graph.at("flat"), w});
+  const Tensor y = forward(m.net, data, Mode::infer);
+  CHECK(y.read()[0] == data.read()[9]);
+  CHECK(y.read()[1] == data.read()[12 + 9]);
+}
+
+TEST_CASE("executor: gradients of shared values add up") {
+  testing::Maker m(1);
+  const Id x = m.input({2});
+  const Id w = m.leaf(param_op, "w", Tensor({2, 2}, {1, 0, 0, 1}));
+  const Id h = m.op(linear_op, "h", {x, w});
+  const Id twice = m.op(add_op, "twice", {h, h});
+  const Id thrice = m.op(add_op, "thrice", {twice, h});
+  m.op(linear_op, "y", {thrice, w});
+  Executor executor(m.net, {.batch = 1, .mode = Mode::train});
+  Tensor data({1, 2}, {1, 2});
+  executor.set_input(x, view(data));
+  executor.forward(1);
+  CHECK(executor.output() == Tensor({1, 2}, {3, 6}));
+  View dy = executor.output_grad();
+  dy.f32()[0] = 1, dy.f32()[1] = 0;
+  executor.backward();
+  // y0 = w00 (3 h0) + w01 (3 h1), h = w x: dy0/dw00 = 3 h0 + 3 x0 w00 = 6; dw01 = 3 h1 + 3 x1 w00 =
+  // 12; dw10, dw11 = 3 w01 x = 0.
+  const View dw = executor.grad(w);
+  CHECK(dw.f32()[0] == doctest::Approx(6));
+  CHECK(dw.f32()[1] == doctest::Approx(12));
+  CHECK(dw.f32()[2] == doctest::Approx(0));
+  CHECK(dw.f32()[3] == doctest::Approx(0));
+}
+
+TEST_CASE("executor: nothing is allocated between steps") {
+  Rng rng(2);
+  for (const Kernels* kernels : all_kernels()) {
+    CAPTURE(std::string(kernels->name));
+    const Net net = testing::masked_cnn(1);
+    const UpdateRule rule{.kind = UpdateRule::Kind::adam};
+    Executor executor(net,
+                      {.batch = 4, .mode = Mode::train, .kernels = kernels, .slots = rule.slots()});
+    Tensor x = testing::random({4, 1, 8, 8}, rng);
+    const View samples = view(x);
+    auto step = [&](int64_t t) {
+      executor.set_input(net.graph.at("x"), samples);
+      executor.forward(4);
+      for (float& g : executor.output_grad().span<float>()) g = 0.1f;
+      executor.backward();
+      executor.step(rule, 1e-3f, t);
+    };
+    step(1), step(2);
+    const int64_t before = allocations;
+    delete new int64_t(before);
+    REQUIRE(allocations == before + 1);  // the counter counts
+    for (int64_t t = 3; t < 8; ++t) step(t);
+    CHECK(allocations == before + 1);
+  }
+}
+
+TEST_CASE("executor: trained() is a snapshot, and the given net is never touched") {
+  Rng rng(2);
+  const Net net = testing::small_cnn(1);
+  const uint64_t before = hash(net);
+  Executor executor(net, {.batch = 2, .mode = Mode::train});
+  Tensor x = testing::random({2, 1, 8, 8}, rng);
+  auto step = [&] {
+    executor.set_input(net.graph.at("x"), view(x));
+    executor.forward(2);
+    for (float& g : executor.output_grad().span<float>()) g = 1;
+    executor.backward();
+    executor.step({}, 0.1f, 1);
+  };
+  CHECK(hash(executor.trained()) == before);  // in and out of memory order
+  step();
+  const Net snapshot = executor.trained();
+  const uint64_t then = hash(snapshot);
+  CHECK(then != before);
+  step();
+  CHECK(hash(snapshot) == then);
+  CHECK(hash(net) == before);
+  executor.load(net);
+  CHECK(hash(executor.trained()) == before);
+}
+
+TEST_CASE("executor: load replaces what infer mode had folded and packed") {
+  Rng rng(7);
+  const Net a = testing::masked_cnn(1), b = testing::masked_cnn(2);
+  Tensor x = testing::random({2, 1, 8, 8}, rng);
+  for (const Kernels* kernels : all_kernels()) {
+    Executor executor(a, {.batch = 2, .kernels = kernels});
+    executor.set_input(a.graph.at("x"), view(x));
+    executor.forward(2);
+    executor.load(b);
+    executor.set_input(a.graph.at("x"), view(x));
+    executor.forward(2);
+    CHECK(testing::worst(executor.output(), forward(b, x, Mode::infer, kernels)) == 0);
+  }
+}
+
+TEST_CASE("executor: optimiser slots and weight gradients are in plain order") {
+  Rng rng(2);
+  const Net net = testing::masked_cnn(1);
+  Executor executor(net, {.batch = 2, .mode = Mode::train, .slots = 2});
+  const Id w = net.graph.at("fc.w");
+  const Tensor mark = testing::random({5, 48}, rng);
+  executor.set_slot(w, 1, mark);
+  CHECK(executor.slot(w, 1) == mark);
+  Tensor x = testing::random({2, 1, 8, 8}, rng);
+  executor.set_input(net.graph.at("x"), view(x));
+  executor.forward(2);
+  for (float& g : executor.output_grad().span<float>()) g = 1;
+  executor.backward();
+  const Tensor all = executor.dense_weight_grad(net.graph.at("fc"), 0, 5);
+  const Tensor rows = executor.dense_weight_grad(net.graph.at("fc"), 2, 4);
+  for (int64_t i = 0; i < 96; ++i) CHECK(rows.read()[size_t(i)] == all.read()[size_t(96 + i)]);
+  // The gradient that masked weights would have is there too.
+  const Tensor dense = executor.dense_weight_grad(net.graph.at("c1"), 0, 3);
+  const Tensor& mask = net.value("c1.w.mask");
+  bool any = false;
+  for (int64_t i = 0; i < mask.size(); ++i)
+    any = any || (mask.read()[size_t(i)] == 0 && dense.read()[size_t(i)] != 0);
+  CHECK(any);
+}
+
+TEST_CASE("executor: misuse is told by name") {
+  const Net net = testing::small_cnn(1);
+  Executor executor(net, {.batch = 2});
+  Tensor wrong({2, 1, 8, 7}), many({3, 1, 8, 8}), bytes({2, 1, 8, 8}, DType::i8);
+  CHECK_THROWS_WITH_AS(executor.set_input(0, view(wrong)), doctest::Contains("x: wants"), Error);
+  CHECK_THROWS_WITH_AS(executor.set_input(0, view(many)), doctest::Contains("at most 2"), Error);
+  CHECK_THROWS_WITH_AS(executor.set_input(0, view(bytes)), doctest::Contains("wants f32"), Error);
+  CHECK_THROWS_AS(executor.forward(3), Error);
+  CHECK_THROWS_AS(executor.backward(), Error);
+  Net hollow = net;
+  hollow.params[size_t(net.graph.at("c2.w"))] = Tensor();
+  CHECK_THROWS_WITH_AS(Executor(hollow, {}), doctest::Contains("c2.w (param)"), Error);
+}

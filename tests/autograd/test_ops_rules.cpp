@@ -1,0 +1,165 @@
+// What single ops promise beyond the table tests.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "op_runner.h"
+#include "tensor/error.h"
+#include "tensor/kernels/conv.h"
+#include "tensor/kernels/linear.h"
+
+using namespace sparlet;
+
+namespace {
+
+// One op on leaves of these kinds and shapes, or the message of the Error.
+std::string refused(const OpDef& op, std::vector<Sample::Input> in, Attrs attrs = {}) {
+  try {
+    sample_graph(op, {.name = "", .in = std::move(in), .attrs = std::move(attrs)});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
+
+Tensor computed(const OpDef& op, std::vector<Tensor> values, std::vector<Sample::Input> in,
+                Attrs attrs = {}, Mode mode = Mode::infer) {
+  const Graph graph = sample_graph(op, {.name = "", .in = std::move(in), .attrs = std::move(attrs)});
+  OpRunner runner(graph, {.mode = mode});
+  return runner.forward(values[0].shape()[0], values);
+}
+
+}  // namespace
+
+TEST_CASE("misuse: the message names node and op, and what was found") {
+  const auto check = [](const std::string& message, std::string_view op, std::string_view part) {
+    CHECK_MESSAGE(has(message, "op (" + std::string(op) + ")"), message);
+    CHECK_MESSAGE(has(message, part), message);
+    CHECK_MESSAGE(message.find('\n') == message.npos, message);
+  };
+  const Sample::Input map{{4, 5, 5}}, features{{6}}, bias{{6}, "param"};
+  const auto weight = [](Shape shape) { return Sample::Input{shape, "param"}; };
+
+  check(refused(conv2d_op, {map}), "conv2d", "wants inputs (x, w[, b]), found 1");
+  check(refused(conv2d_op, {features, weight({6, 4, 3, 3})}), "conv2d", "found [6]");
+  check(refused(conv2d_op, {map, weight({6, 4, 7, 3})}), "conv2d", "smaller than the window 7x3");
+  check(refused(conv2d_op, {map, weight({6, 4, 3, 3})}, {{"dilation", 3.0}}), "conv2d", "dilation [3,3]");
+  check(refused(conv2d_op, {map, weight({6, 3, 3, 3})}), "conv2d", "wants 3 channels a group");
+  check(refused(conv2d_op, {map, weight({6, 1, 3, 3})}, {{"groups", 3.0}}), "conv2d", "3 groups");
+  check(refused(conv2d_op, {map, weight({6, 4, 3, 3}), weight({5})}), "conv2d", "bias [6], found [5]");
+  check(refused(conv2d_op, {map, weight({6, 4, 3, 3})}, {{"stride", 0.0}}), "conv2d", "stride 0");
+  check(refused(conv2d_op, {map, weight({6, 4, 3, 3})}, {{"strid", 2.0}}), "conv2d", "did you mean 'stride'");
+  check(refused(linear_op, {map, weight({3, 100})}), "linear", "flatten it first");
+  check(refused(linear_op, {features, weight({3, 7})}), "linear", "wants 7 inputs");
+  check(refused(linear_op, {features, weight({3, 6}), bias}), "linear", "bias [3], found [6]");
+  check(refused(max_pool_op, {map}), "max_pool", "size");
+  check(refused(max_pool_op, {map}, {{"size", 6.0}}), "max_pool", "smaller than the window 6x6");
+  check(refused(max_pool_op, {map}, {{"size", 2.0}, {"pad", 2.0}}), "max_pool", "padding");
+  check(refused(avg_pool_op, {map}, {{"size", 2.0}, {"count_pad", 2.0}}), "avg_pool", "count_pad 2");
+  check(refused(global_avg_pool_op, {features}), "global_avg_pool", "found [6]");
+  check(refused(add_op, {features, {{5}}}), "add", "found [6] and [5]");
+  check(refused(mul_op, {map, {{4, 5, 1}}}), "mul", "found [4,5,5] and [4,5,1]");
+  check(refused(concat_op, {map, {{4, 4, 5}}}), "concat", "[4,4,5] does not fit beside [4,5,5]");
+  check(refused(concat_op, {map, map}, {{"axis", 1.0}}), "concat", "axis 1");
+  check(refused(dropout_op, {map}, {{"rate", 1.0}}), "dropout", "rate 1");
+  check(refused(batch_norm_op, {features, bias, bias, bias, weight({5})}), "batch_norm", "input 4");
+  check(refused(softmax_op, {{{3, 4}}}), "softmax", "found [3,4]");
+  check(refused(part_op, {features}, {{"begin", 4.0}, {"shape", 3.0}}), "part", "4 to 7");
+  check(refused(part_op, {map}, {{"shape", 3.0}}), "part", "rank 1 or 2");
+  check(refused(relu_op, {{{3}, "input", DType::i8}}), "relu", "wanted f32");
+}
+
+TEST_CASE("misuse: an op nobody knows") {
+  CHECK_THROWS_WITH_AS(find_op("conv2"), doctest::Contains("did you mean 'conv2d'"), Error);
+}
+
+TEST_CASE("cost: multiply-accumulates of conv2d and linear by their formula") {
+  const Graph conv = sample_graph(
+      conv2d_op, {"", {{{4, 9, 8}}, {{6, 2, 3, 3}, "param"}}, {{"groups", 2.0}, {"stride", 2.0}}});
+  CHECK(conv2d_op.macs(conv.nodes.back(), conv.types_of(conv.nodes.back().in)) ==
+        4 * 3 * 6 * 2 * 3 * 3);
+  const Graph rows = sample_graph(linear_op, {"", {{{3, 6}}, {{4, 6}, "param"}}});
+  CHECK(linear_op.macs(rows.nodes.back(), rows.types_of(rows.nodes.back().in)) == 3 * 6 * 4);
+}
+
+TEST_CASE("relu6 stops at 6, relu and pooling pass NaN on") {
+  CHECK(computed(relu6_op, {Tensor({1, 4}, {-1, 3, 6.5f, 6})}, {{{4}}}) ==
+        Tensor({1, 4}, {0, 3, 6, 6}));
+  const Tensor nan({1, 1, 1, 3}, {1, NAN, 2});
+  CHECK(std::isnan(computed(relu_op, {nan}, {{{1, 1, 3}}}).read()[1]));
+  CHECK(std::isnan(computed(max_pool_op, {nan}, {{{1, 1, 3}}},
+                            {{"size", std::vector<double>{1, 3}}}).read()[0]));
+}
+
+TEST_CASE("max_pool: the first of equals gets the gradient") {
+  const Graph graph = sample_graph(max_pool_op, {"", {{{1, 2, 2}}}, {{"size", 2.0}}});
+  OpRunner runner(graph, {.mode = Mode::train});
+  runner.forward(1, {Tensor({1, 1, 2, 2}, {1, 5, 5, 5})});
+  CHECK(runner.backward(Tensor({1, 1, 1, 1}, {2}))[0] == Tensor({1, 1, 2, 2}, {0, 2, 0, 0}));
+}
+
+TEST_CASE("dropout: keeps the mean, zeroes the rate's share, is the identity in inference") {
+  Tensor x({1, 10000});
+  for (float& v : x.write()) v = 1;
+  const Tensor y = computed(dropout_op, {x}, {{{10000}}}, {{"rate", 0.3}}, Mode::train);
+  int zeros = 0;
+  for (float v : y.read()) {
+    if (v == 0) ++zeros;
+    CHECK((v == 0 || std::abs(v - 1 / 0.7f) < 1e-6f));
+  }
+  CHECK(std::abs(zeros - 3000) < 150);  // 3 deviations
+  CHECK(computed(dropout_op, {x}, {{{10000}}}, {{"rate", 0.3}}) == x);
+}
+
+TEST_CASE("batch_norm: training moves the states, inference leaves them") {
+  const Graph graph =
+      sample_graph(batch_norm_op, {"", batch_norm_op.samples[1].in, {{"momentum", 0.5}}});
+  std::vector<Tensor> values = sample_values(graph, batch_norm_op.samples[1], 4, 1);
+  OpRunner train(graph, {.mode = Mode::train}), infer(graph, {});
+  train.forward(4, values);
+  infer.forward(4, values);
+  CHECK(infer.operand(3) == values[3]);
+  double mean = 0, variance = 0;
+  for (int s = 0; s < 4; ++s) mean += values[0].read()[size_t(s * 7)] / 4;
+  for (int s = 0; s < 4; ++s) variance += std::pow(values[0].read()[size_t(s * 7)] - mean, 2) / 3;
+  CHECK(train.operand(3).read()[0] == doctest::Approx((values[3].read()[0] + mean) / 2));
+  CHECK(train.operand(4).read()[0] == doctest::Approx((values[4].read()[0] + variance) / 2));
+}
+
+TEST_CASE("onednn: no pass of the samples falls to reference code") {
+  const Kernels& best = *all_kernels().back();
+  if (!best.onednn) return;
+  for (const Sample& sample : conv2d_op.samples) {
+    const Graph graph = sample_graph(conv2d_op, sample);
+    const Shape &x = graph.nodes[0].type.shape, &w = graph.nodes[1].type.shape;
+    const Node& node = graph.nodes.back();
+    const ConvShape shape{.window = {.c = x[0], .h = x[1], .w = x[2], .kh = w[2], .kw = w[3],
+                                     .stride = node.pair("stride", 1), .pad = node.sides("pad"),
+                                     .dilation = node.pair("dilation", 1)},
+                          .o = w[0], .groups = node.integer("groups", 1), .bias = true};
+    for (int64_t batch : {1, 32}) {
+      const auto kernel = best.conv2d(shape, {.batch = batch, .train = true});
+      MESSAGE(sample.name << " " << batch << ": " << kernel->description());
+      CHECK_MESSAGE(!has(std::string(kernel->description()), "ref"), sample.name);
+    }
+  }
+  for (const Sample& sample : linear_op.samples) {
+    const Shape& w = sample.in[1].shape;
+    for (int64_t batch : {1, 32}) {
+      const auto kernel =
+          best.linear({.in = w[1], .out = w[0], .bias = true}, {.batch = batch, .train = true});
+      MESSAGE(sample.name << " " << batch << ": " << kernel->description());
+      CHECK_MESSAGE(!has(std::string(kernel->description()), "ref"), sample.name);
+    }
+  }
+}
+
+TEST_CASE("kernels: the table") {
+  CHECK(all_kernels().front()->name == "portable");
+  CHECK(&find_kernels("portable") == all_kernels().front());
+  CHECK_THROWS_WITH_AS(find_kernels("fast"), doctest::Contains("there are portable"), Error);
+}
