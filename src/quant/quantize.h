@@ -7,23 +7,28 @@
 
 namespace sparlet::quant {
 
-// Batch-norm goes into the conv or linear layer before it (a new per-channel multiply-add where there
-// is none: a 1x1 depthwise conv), dropout goes, masks are multiplied in. Same outputs in infer mode.
+// Batch-norm goes into the conv or linear layer before it (a new per-channel multiply-add where
+// there is none: a 1x1 depthwise conv), dropout goes, masks are multiplied in. Same outputs in
+// infer mode.
 Net fold_norms(const Net&);
 
-struct Range { float low = 0, high = 0; };
-using Ranges = std::map<std::string, Range>;       // by node name
+struct Range {
+  float low = 0, high = 0;
+};
+using Ranges = std::map<std::string, Range>;  // by node name
 // Least and greatest value of every batched float node over the samples.
 Ranges observe(const Net& folded, const Dataset&, int64_t batch = 64);
 // Ranges that need no data, for shapes and sizes alone (cost::predict): every value in [-1, 1].
 Ranges placeholder(const Net& folded);
 
 enum class Encoding { dense, bitmask, smallest };
-struct ToInt8 { Encoding encoding = Encoding::smallest; };
+struct ToInt8 {
+  Encoding encoding = Encoding::smallest;
+};
 // REQUIRES fold_norms. Weights int8 per output channel in ±127, bias int32, activations int8 per
-// tensor; (x - mean) * (1/deviation) at the input folds into its scale and zero point; relu and relu6
-// fold into the op before them; softmax at the output stays (scale 1/256). Error naming the node for
-// an op without an int8 form.
+// tensor; (x - mean) * (1/deviation) at the input folds into its scale and zero point; relu and
+// relu6 fold into the op before them; softmax at the output stays (scale 1/256). Error naming the
+// node for an op without an int8 form.
 Net to_int8(const Net& folded, const Ranges&, const ToInt8& = {});
 bool is_int8(const Graph&);
 

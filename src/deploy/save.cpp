@@ -1,0 +1,86 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "deploy/spt.h"
+#include "tensor/error.h"
+
+namespace sparlet::deploy {
+namespace {
+
+namespace fs = std::filesystem;
+
+class File {
+ public:
+  File(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags, 0644)) {
+    require(fd_ >= 0, "{}: cannot open: {}", path.string(), std::strerror(errno));
+  }
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  void check(bool ok, const char* what) const {
+    require(ok, "{}: cannot {}: {}", path_.string(), what, std::strerror(errno));
+  }
+  void write(std::span<const uint8_t> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t wrote = ::write(fd_, bytes.data(), bytes.size());
+      if (wrote < 0 && errno == EINTR) continue;
+      check(wrote > 0, "write");
+      bytes = bytes.subspan(size_t(wrote));
+    }
+  }
+  std::vector<uint8_t> read_all() const {
+    std::vector<uint8_t> bytes;
+    uint8_t block[65536];
+    for (;;) {
+      const ssize_t got = ::read(fd_, block, sizeof block);
+      if (got < 0 && errno == EINTR) continue;
+      check(got >= 0, "read");
+      if (got == 0) return bytes;
+      bytes.insert(bytes.end(), block, block + got);
+    }
+  }
+  void flush() const { check(::fsync(fd_) == 0, "flush"); }
+  void close() {
+    const int fd = std::exchange(fd_, -1);
+    check(::close(fd) == 0, "close");
+  }
+
+ private:
+  const fs::path path_;
+  int fd_;
+};
+
+}  // namespace
+
+void save(const Net& net, const fs::path& path) {
+  const std::vector<uint8_t> bytes = serialize(net);
+  fs::path beside = path;
+  beside += fmt::format(".{}.tmp", ::getpid());
+  try {
+    File file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    file.write(bytes);
+    file.flush();
+    file.close();
+    require(std::rename(beside.c_str(), path.c_str()) == 0, "{}: cannot rename it to {}: {}",
+            beside.string(), path.string(), std::strerror(errno));
+  } catch (const Error&) {
+    ::unlink(beside.c_str());
+    throw;
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  File(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).flush();
+}
+
+Net load(const fs::path& path) {
+  const std::vector<uint8_t> bytes = File(path, O_RDONLY | O_CLOEXEC).read_all();
+  return parse(bytes, path.string());
+}
+
+}  // namespace sparlet::deploy
