@@ -1,7 +1,11 @@
 // Runs one op on its own, outside of an Executor: operands in, result and gradients out, all in
 // plain order. What the table tests and the golden cases are made of.
 #pragma once
+#include <fmt/core.h>
+
+#include <cmath>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "autograd/op.h"
@@ -17,7 +21,7 @@ inline Graph sample_graph(const OpDef& op, const Sample& sample) {
     Attrs attrs = input.attrs;
     attrs["shape"] = attr(input.shape);
     if (input.dtype != DType::f32) attrs["dtype"] = std::string(name_of(input.dtype));
-    in.push_back(graph.add(find_op(input.leaf), "in" + std::to_string(in.size()), {}, attrs));
+    in.push_back(graph.add(find_op(input.leaf), fmt::format("in{}", in.size()), {}, attrs));
   }
   graph.add(op, "op", in, sample.attrs);
   return graph;
@@ -34,12 +38,24 @@ void fill_with(Tensor& tensor, Fill fill, Rng& rng) {
 inline Tensor filled(const Shape& shape, DType dtype, Fill fill, Rng& rng) {
   Tensor tensor(shape, dtype);
   switch (dtype) {
-    case DType::f32: fill_with<float>(tensor, fill, rng); break;
-    case DType::i8: fill_with<int8_t>(tensor, Fill::integer, rng); break;
-    case DType::u8: fill_with<uint8_t>(tensor, Fill::integer, rng); break;
-    case DType::i16: fill_with<int16_t>(tensor, Fill::integer, rng); break;
-    case DType::u16: fill_with<uint16_t>(tensor, Fill::integer, rng); break;
-    case DType::i32: fill_with<int32_t>(tensor, Fill::integer, rng); break;
+    case DType::f32:
+      fill_with<float>(tensor, fill, rng);
+      break;
+    case DType::i8:
+      fill_with<int8_t>(tensor, Fill::integer, rng);
+      break;
+    case DType::u8:
+      fill_with<uint8_t>(tensor, Fill::integer, rng);
+      break;
+    case DType::i16:
+      fill_with<int16_t>(tensor, Fill::integer, rng);
+      break;
+    case DType::u16:
+      fill_with<uint16_t>(tensor, Fill::integer, rng);
+      break;
+    case DType::i32:
+      fill_with<int32_t>(tensor, Fill::integer, rng);
+      break;
   }
   return tensor;
 }
@@ -98,8 +114,8 @@ class OpRunner {
     n_ = n;
     kernel_->operands_changed();
     for (size_t i = 0; i < operands_.size(); ++i)
-      to_memory(placement_[size_t(node().in[i])], type_of(i), samples(type_of(i)),
-                values[i].raw(), operands_[i].raw_write());
+      to_memory(placement_[size_t(node().in[i])], type_of(i), samples(type_of(i)), values[i].raw(),
+                operands_[i].raw_write());
     const int k = options_.in_place ? node().op->in_place(node(), graph_.types_of(node().in)) : -1;
     out_at_ = k >= 0 ? operands_[size_t(k)].raw_write() : out_.raw_write();
     kernel_->forward(io());
@@ -117,13 +133,18 @@ class OpRunner {
         for (float& v : grads_[i].write()) v = 1e30f;
       din.push_back(wanted ? view(type_of(i), grads_[i].raw_write()) : View{});
     }
-    kernel_->backward(io(), view(node().type, dy_.raw_write()), din);
+    din_ = din;
+    repeat_backward();
     std::vector<Tensor> result;
     for (size_t i = 0; i < grads_.size(); ++i)
       result.push_back(din[i] ? plain(type_of(i), placement_[size_t(node().in[i])], din[i].data)
                               : Tensor());
     return result;
   }
+
+  // The kernel alone, once more on the operands of the last call.
+  void repeat_forward() { kernel_->forward(io()); }
+  void repeat_backward() { kernel_->backward(io(), view(node().type, dy_.raw_write()), din_); }
 
   // Operand i as it is now, in plain order (a state that forward wrote).
   Tensor operand(size_t i) {
@@ -157,7 +178,7 @@ class OpRunner {
   std::vector<Placement> placement_;
   std::vector<Tensor> operands_, grads_;
   Tensor out_, dy_, scratch_;
-  std::vector<View> views_;
+  std::vector<View> views_, din_;
   std::byte* out_at_ = nullptr;
   std::unique_ptr<Kernel> kernel_;
   int64_t n_ = 0;
