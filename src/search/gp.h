@@ -33,8 +33,8 @@ struct GpOptions {
   enum class LengthPrior { gamma, scaled };
   LengthPrior prior = LengthPrior::scaled;
   double min_noise = 1e-4;
-  int restarts = 3;           // starts besides the default or the given one
-  int max_evaluations = 200;  // of the likelihood, each start
+  int restarts = 2;           // starts besides the default or the given one
+  int max_evaluations = 100;  // of the likelihood, each start
 };
 
 struct Prediction {

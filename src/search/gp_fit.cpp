@@ -79,12 +79,9 @@ Eigen::MatrixXd squared_distances(const std::vector<Dimension>& dimensions,
   Eigen::MatrixXd result = Eigen::MatrixXd::Zero(Eigen::Index(a.size()), Eigen::Index(b.size()));
   for (size_t k = 0; k < dimensions.size(); ++k) {
     const double weight = 1 / (h.lengthscale[k] * h.lengthscale[k]);
-    for (size_t j = 0; j < b.size(); ++j)
-      for (size_t i = 0; i < a.size(); ++i)
-        result(Eigen::Index(i), Eigen::Index(j)) +=
-            weight *
-            distance(dimensions[k], h.arc, a[i].x[k], a[i].active[k], b[j].x[k], b[j].active[k])
-                .value;
+    const Embedding from(dimensions[k], k, h.arc, a), to(dimensions[k], k, h.arc, b);
+    for (Eigen::Index j = 0; j < result.cols(); ++j)
+      result.col(j).array() += weight * from.to(to, j);
   }
   return result;
 }
@@ -125,17 +122,15 @@ GpObjective gp_objective(const std::vector<Dimension>& dimensions, const std::ve
   double by_arc = 0;
   for (size_t c = 0; c < d; ++c) {
     const double weight = 1 / (h.lengthscale[c] * h.lengthscale[c]);
+    const Embedding points(dimensions[c], c, h.arc, x);
+    const bool arc = dimensions[c].conditional && !dimensions[c].category;
     double sum = 0, arc_sum = 0;
-    for (Eigen::Index j = 0; j < n; ++j)
-      for (Eigen::Index i = 0; i < j; ++i) {
-        const Features &a = x[size_t(i)], &b = x[size_t(j)];
-        const Distance term =
-            distance(dimensions[c], h.arc, a.x[c], a.active[c], b.x[c], b.active[c]);
-        sum += by_squared(i, j) * term.value;
-        arc_sum += by_squared(i, j) * term.by_arc;
-      }
-    result.gradient[c] = -4 * weight * sum;  // both triangles; d(1/ℓ²)/d ln ℓ = -2/ℓ²
-    by_arc += 2 * weight * arc_sum;
+    for (Eigen::Index j = 0; j < n; ++j) {
+      sum += (by_squared.col(j).array() * points.to(points, j)).sum();
+      if (arc) arc_sum += (by_squared.col(j).array() * points.to_by_arc(points, j)).sum();
+    }
+    result.gradient[c] = -2 * weight * sum;  // d(1/ℓ²)/d ln ℓ = -2/ℓ²
+    by_arc += weight * arc_sum;
   }
   result.gradient[d] = by_k.cwiseProduct(signal).sum();
   result.gradient[d + 1] = by_k.trace() * h.noise;
@@ -193,7 +188,7 @@ GpHyper fit_hyper(const std::vector<Dimension>& dimensions, const std::vector<Fe
     search.set_lower_bounds(bounds.low);
     search.set_upper_bounds(bounds.high);
     search.set_min_objective(call, &negative);
-    search.set_ftol_rel(1e-9);
+    search.set_ftol_rel(1e-6);
     search.set_maxeval(options.max_evaluations);
     double value = best_value;
     try {
