@@ -10,9 +10,10 @@
 namespace sparlet::deploy {
 
 std::vector<uint8_t> begin_file(rt::Kind kind) {
-  std::vector<uint8_t> file(rt::magic, rt::magic + 4);
-  file.insert(file.end(), {uint8_t(kind), rt::version, 0, 0});
-  file.resize(prefix_bytes);
+  std::vector<uint8_t> file(prefix_bytes);
+  std::memcpy(file.data(), rt::magic, sizeof rt::magic);
+  file[4] = uint8_t(kind);
+  file[5] = rt::version;
   return file;
 }
 

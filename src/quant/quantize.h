@@ -16,9 +16,11 @@ struct Range {
   float low = 0, high = 0;
 };
 using Ranges = std::map<std::string, Range>;  // by node name
-// Least and greatest value of every batched float node over the samples.
+// Least and greatest value of every batched float node over the samples; [0, 255] for an input of u8
+// samples. Throws Error for a value that is not finite, or without samples.
 Ranges observe(const Net& folded, const Dataset&, int64_t batch = 64);
-// Ranges that need no data, for shapes and sizes alone (cost::predict): every value in [-1, 1].
+// Ranges that need no data, for shapes and sizes alone (cost::predict): inputs in [0, 255], relus from
+// 0 to about 1, other values from about -1 to 1.
 Ranges placeholder(const Net& folded);
 
 enum class Encoding { dense, bitmask, smallest };
