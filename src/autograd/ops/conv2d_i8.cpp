@@ -65,6 +65,8 @@ int64_t macs(const Node& node, std::span<const Type> in) {
   return count(node.type.shape) * kernel[0] * kernel[1] * (in[0].shape[0] / groups);
 }
 
+constexpr int64_t kVector = 16;  // values that a row is filled up to
+
 class Conv2d final : public int8::Kernel {
  public:
   Conv2d(const Node& node, const Node& in, const Layer& layer)
@@ -75,7 +77,7 @@ class Conv2d final : public int8::Kernel {
              .groups = int32_t(layer.groups),
              .x_zero = quant_of(in).zero,
              .q = int8::quantized(quant_of(node))};
-    if (layer.groups == 1) patch_.resize(size_t(layer.fan_in));
+    if (layer.groups == 1) patch_.resize(size_t(layer.fan_in + kVector - 1) / kVector * kVector);
   }
 
  private:
@@ -83,8 +85,14 @@ class Conv2d final : public int8::Kernel {
     const size_t bias = bitmask_ ? 3 : 2;
     channels_ = int8::channels_of(io.in[bias], io.in[bias + 1]);
     if (bitmask_) unpacked_ = int8::unpack(name_, io.in[1], io.in[2], layer_.out * layer_.fan_in);
-    args_.weights = {.values = bitmask_ ? unpacked_.data() : io.in[1].as<int8_t>(),
-                     .channels = channels_.data()};
+    const int8_t* values = bitmask_ ? unpacked_.data() : io.in[1].as<int8_t>();
+    if (layer_.groups == 1) {
+      packed_.assign(size_t(layer_.out) * patch_.size(), 0);
+      for (int64_t o = 0; o < layer_.out; ++o)
+        std::copy_n(values + o * layer_.fan_in, layer_.fan_in, &packed_[size_t(o) * patch_.size()]);
+      values = packed_.data();
+    }
+    args_.weights = {.values = values, .channels = channels_.data()};
   }
 
   void one(std::span<const int8_t* const> x, int8_t* y) override {
@@ -93,7 +101,7 @@ class Conv2d final : public int8::Kernel {
     if (layer_.groups > 1) return rt::conv2d_i8(args_);
     rt::LinearArgs row{.x = patch_.data(),
                        .y = y,
-                       .in = int32_t(layer_.fan_in),
+                       .in = int32_t(patch_.size()),
                        .out = args_.out.c,
                        .x_zero = args_.x_zero,
                        .q = args_.q,
@@ -134,7 +142,7 @@ class Conv2d final : public int8::Kernel {
   Layer layer_;
   rt::Conv2dArgs args_;
   std::vector<rt::Channel> channels_;
-  std::vector<int8_t> unpacked_, patch_;
+  std::vector<int8_t> unpacked_, packed_, patch_;
 };
 
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
