@@ -71,11 +71,14 @@ struct OpDef {
   int64_t (*macs)(const Node&, std::span<const Type> in);  // multiply-accumulates of one sample
   std::unique_ptr<Kernel> (*make)(const Node&, const MakeContext&);  // null for leaves
   std::vector<Sample> samples = {};
-  bool couples_batch = false;  // a sample's result depends on its batch (batch-norm in training)
-  bool random = false;         // draws from Io::rng (dropout)
-  bool elementwise =
-      false;  // element i of the output needs element i of the inputs only, whatever their order
-  bool trainable = true;  // has a backward
+  // A sample's result depends on its batch (batch-norm in training).
+  bool couples_batch = false;
+  // Draws from Io::rng (dropout).
+  bool random = false;
+  // Element i of the output needs element i of the inputs only, whatever their order.
+  bool elementwise = false;
+  // Has a backward.
+  bool trainable = true;
   // The input whose memory the output may take over if nobody else needs it, or -1. The kernel must
   // give the same result either way.
   int (*in_place)(const Node&, std::span<const Type> in) = nullptr;

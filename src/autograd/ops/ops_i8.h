@@ -1,37 +1,35 @@
 // The int8 ops: what quant::to_int8 lowers to, each on ordinary tensors. Activations are i8 with
 // one scale and zero point a tensor, kept as attributes of the node that makes them (an input leaf,
 // too):
-//   scale=S zero=Z          real = S * (value - Z); S is a float32, Z in [-128, 127]
-//   low=L high=H            the result is clamped to [L, H]; -128 and 127 where they are missing
+//   scale=S zero=Z      real = S * (value - Z); S is a float32, Z in [-128, 127]
+//   low=L high=H        the result is clamped to [L, H]; -128 and 127 where they are missing
 // All of them call the runtime's kernels (runtime/kernels.h), sample by sample: the host computes
 // what the device computes, to the bit.
 //
-//   conv2d_i8 x w bias scale         x (c,h,w); w i8 [o,kh,kw,i], bias i32 [o] in units of
-//                                    s_x s_w, scale f32 [o] = s_x s_w / s_y; stride pad dilation
-//                                    groups
-//   conv2d_bitmask_i8 x bits values bias scale   the same weights, one bit each (u8, least
-//   significant
-//                                    first) and the non-zero ones; kernel=[kh,kw] out=o. `values`
-//                                    may have spare elements at its end
-//   linear_i8 x w bias scale         x of any rank, read in memory order (maps: h,w,c); w i8 [o,i]
-//   linear_bitmask_i8 x bits values bias scale   out=o
-//   max_pool_i8, avg_pool_i8 x       size stride pad (count_pad); max_pool keeps scale and zero
-//   point global_avg_pool_i8 x             (c,h,w) -> (c) requantize_i8 x                  another
-//   scale, zero point or clamp: a relu that stands alone add_i8, sub_i8, mul_i8 a b       of one
-//   shape concat_i8 x...                   along channels, 2 to 8 inputs, each with its own scale
-//   softmax_i8 x                     over a row; scale=1/256 zero=-128
-//   copy_i8 x                        the same values in memory order (maps: h,w,c) under
-//   shape=[...] part_i8 x                        start=S shape=[...]: that many values of x's
-//   memory from S on
+// clang-format off
+//   conv2d_i8 x w bias scale
+//       x (c,h,w); w i8 [o,kh,kw,i], bias i32 [o] in units of s_x s_w, scale f32 [o] = s_x s_w / s_y;
+//       stride pad dilation groups
+//   conv2d_bitmask_i8 x bits values bias scale
+//       the same weights, one bit each (u8, least significant first) and the non-zero ones;
+//       kernel=[kh,kw] out=o. `values` may have spare elements at its end
+//   linear_i8 x w bias scale
+//       x of any rank, read in memory order (maps: h,w,c); w i8 [o,i]
+//   linear_bitmask_i8 x bits values bias scale
+//       out=o
+//   max_pool_i8, avg_pool_i8 x          size stride pad (count_pad); max_pool keeps scale and zero
+//   global_avg_pool_i8 x                (c,h,w) -> (c)
+//   requantize_i8 x                     another scale, zero point or clamp: a relu that stands alone
+//   add_i8, sub_i8, mul_i8 a b          of one shape
+//   concat_i8 x...                      along channels, 2 to 8 inputs, each with its own scale
+//   softmax_i8 x                        over a row; scale=1/256 zero=-128
+//   copy_i8 x                           the same values in memory order under shape=[...]
+//   part_i8 x                           start=S shape=[...]: that many values of x's memory from S on
+// clang-format on
 #pragma once
-#include "autograd/op.h"
+#include "autograd/ops/ops.h"
 
 namespace sparlet {
-
-extern const OpDef conv2d_i8_op, conv2d_bitmask_i8_op, linear_i8_op, linear_bitmask_i8_op;
-extern const OpDef max_pool_i8_op, avg_pool_i8_op, global_avg_pool_i8_op;
-extern const OpDef requantize_i8_op, add_i8_op, sub_i8_op, mul_i8_op, concat_i8_op, softmax_i8_op;
-extern const OpDef copy_i8_op, part_i8_op;
 
 // Scale, zero point and clamp of a value.
 struct Quant {
