@@ -1,0 +1,267 @@
+// The inside of an Executor: what it holds of each node, and where that lies.
+#pragma once
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "autograd/executor.h"
+#include "tensor/error.h"
+
+namespace sparlet {
+namespace executor_detail {
+
+// One aligned, zeroed block. Its pages are touched only where it is used.
+class Memory {
+ public:
+  Memory() = default;
+  explicit Memory(int64_t bytes) : bytes_(bytes) {
+    if (bytes == 0) return;
+    place_.reset(static_cast<std::byte*>(::operator new[](size_t(bytes), std::align_val_t{64})));
+    std::memset(place_.get(), 0, size_t(bytes));
+  }
+  std::byte* at(int64_t offset) const { return place_.get() + offset; }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<std::byte[], Free> place_;
+  int64_t bytes_ = 0;
+};
+
+inline int64_t round64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+inline int64_t value_bytes(const Type& type) {
+  return count(type.shape) * sparlet::bytes_of(type.dtype);
+}
+
+inline void add_to(const View& sum, const View& more) {
+  float* a = sum.f32();
+  const float* b = more.f32();
+  for (int64_t i = 0, n = sum.size(); i < n; ++i) a[i] += b[i];
+}
+
+}  // namespace executor_detail
+
+struct Executor::Impl {
+  using Memory = executor_detail::Memory;
+  // What a node is to this executor.
+  struct Slot {
+    std::unique_ptr<Kernel> kernel;
+    bool each_run = false;            // runs in every forward; else a leaf, or folded at the start
+    bool needs_grad = false;          // a param stands below it
+    bool written = false;             // its gradient, in this backward
+    int64_t grad_offset = -1;         // in grads
+    std::vector<View> in, din, temp;  // operands, refreshed when n changes
+    std::vector<View> slots;          // of a param
+    Tensor held;                      // infer mode: the leaf's or folded value, in memory order
+    std::vector<int32_t> order;       // of an input: memory_order()
+  };
+
+  Net net;
+  ExecutorOptions options;
+  std::vector<Placement> placement;
+  Plan plan;
+  std::vector<Slot> nodes;
+  std::vector<View> value, grad;
+  Memory arena, own, grads, temps;  // planned values; trained leaves; gradients; sums of several
+  int64_t n = 0;
+  Rng rng;
+
+  Impl(const Net& from, const ExecutorOptions& given)
+      : net(from), options(given), rng(mix(given.seed, 0xd20)) {
+    if (!options.kernels) options.kernels = &default_kernels();
+    require(!net.graph.nodes.empty(), "executor: the net has no nodes");
+    require(options.batch >= 1, "executor: batch {}, wanted at least 1", options.batch);
+    const Graph& graph = net.graph;
+    placement = choose_layouts(graph);
+    nodes.resize(graph.nodes.size());
+    value.resize(nodes.size());
+    grad.resize(nodes.size());
+    for (Id id = 0; id < Id(nodes.size()); ++id) prepare(id);
+    PlanOptions planning{.batch = options.batch, .align = options.align, .keep_all = training()};
+    planning.scratch.resize(nodes.size());
+    for (size_t i = 0; i < nodes.size(); ++i)
+      if (nodes[i].kernel) planning.scratch[i] = nodes[i].kernel->scratch_bytes();
+    plan = plan_memory(graph, planning);
+    arena = Memory(plan.size);
+    place_own();
+    place_grads();
+    load_leaves();
+    set_n(options.batch);
+    fold();
+  }
+
+  bool training() const { return options.mode == Mode::train; }
+  const Node& node(Id id) const { return net.graph[id]; }
+
+  void prepare(Id id) {
+    const Node& node = net.graph[id];
+    Slot& slot = nodes[size_t(id)];
+    slot.in.resize(node.in.size());
+    slot.din.resize(node.in.size());
+    slot.temp.resize(node.in.size());
+    if (is_leaf(*node.op)) {
+      if (node.op != &input_op) {
+        const Tensor& held = net.params[size_t(id)];
+        require(held && held.shape() == node.type.shape && held.dtype() == node.type.dtype,
+                "{} ({}): has no value of its shape {} and type {}", node.name, node.op->name,
+                to_string(node.type.shape), name_of(node.type.dtype));
+      } else {
+        slot.order = memory_order(placement[size_t(id)], node.type.shape);
+      }
+      slot.needs_grad = training() && node.op == &param_op;
+      return;
+    }
+    MakeContext context{options.batch,        options.mode, options.kernels, {}, {},
+                        placement[size_t(id)]};
+    for (Id in : node.in) {
+      context.in.push_back(&net.graph[in]);
+      context.in_placement.push_back(placement[size_t(in)]);
+      slot.needs_grad = slot.needs_grad || nodes[size_t(in)].needs_grad;
+    }
+    require(!slot.needs_grad || node.op->trainable,
+            "{} ({}): has no gradient, so what is below it cannot be trained", node.name,
+            node.op->name);
+    slot.each_run = node.type.batched || slot.needs_grad;
+    slot.kernel = node.op->make(node, context);
+  }
+
+  // Unbatched values that this executor writes: trained leaves, what is computed from them, folded.
+  void place_own() {
+    std::vector<int64_t> offset(nodes.size(), -1);
+    int64_t end = 0;
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      if (node(id).type.batched || shared(id)) continue;
+      offset[size_t(id)] = end;
+      end += executor_detail::round64(executor_detail::value_bytes(node(id).type));
+      if (node(id).op != &param_op || !training()) continue;
+      end += options.slots * executor_detail::round64(executor_detail::value_bytes(node(id).type));
+    }
+    own = Memory(end);
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      const Type& type = node(id).type;
+      if (type.batched) {
+        value[size_t(id)] = {batched(options.batch, type.shape), type.dtype,
+                             arena.at(plan.offset[size_t(id)])};
+      } else if (offset[size_t(id)] >= 0) {
+        value[size_t(id)] = {type.shape, type.dtype, own.at(offset[size_t(id)])};
+        if (node(id).op == &param_op && training())
+          for (int k = 0; k < options.slots; ++k)
+            nodes[size_t(id)].slots.push_back(
+                {type.shape, DType::f32,
+                 own.at(offset[size_t(id)] +
+                        (k + 1) * executor_detail::round64(executor_detail::value_bytes(type)))});
+      }
+    }
+  }
+
+  // Leaves that are only read and already lie right stay in the net's own tensors.
+  bool shared(Id id) const {
+    const OpDef* op = node(id).op;
+    if (!is_leaf(*op) || op == &input_op) return false;
+    if (training() && op != &constant_op) return false;
+    return memory_order(placement[size_t(id)], node(id).type.shape).empty();
+  }
+
+  void place_grads() {
+    if (!training()) return;
+    int64_t end = 0, most = 0;
+    const auto readers = users(net.graph);
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      if (!nodes[size_t(id)].needs_grad) continue;
+      const Type& type = node(id).type;
+      nodes[size_t(id)].grad_offset = end;
+      end += executor_detail::round64(executor_detail::value_bytes(type) *
+                                      (type.batched ? options.batch : 1));
+    }
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      int64_t sum = 0;
+      for (Id in : node(id).in) {
+        if (!nodes[size_t(in)].needs_grad || readers[size_t(in)].size() < 2) continue;
+        sum += executor_detail::round64(executor_detail::value_bytes(node(in).type) *
+                                        (node(in).type.batched ? options.batch : 1));
+      }
+      most = std::max(most, sum);
+    }
+    grads = Memory(end);
+    temps = Memory(most);
+  }
+
+  void load_leaves() {
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      const Node& leaf = node(id);
+      if (!is_leaf(*leaf.op) || leaf.op == &input_op) continue;
+      const Tensor& held = net.params[size_t(id)];
+      if (shared(id))
+        value[size_t(id)] = {leaf.type.shape, leaf.type.dtype, const_cast<std::byte*>(held.raw())};
+      else
+        to_memory(placement[size_t(id)], leaf.type, 1, held.raw(), value[size_t(id)].data);
+    }
+  }
+
+  // Runs what differs neither between samples nor between steps.
+  void fold() {
+    for (Id id = 0; id < Id(nodes.size()); ++id)
+      if (nodes[size_t(id)].kernel && !nodes[size_t(id)].each_run) run(id);
+  }
+
+  void set_n(int64_t count) {
+    if (n == count) return;
+    n = count;
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      const Type& type = node(id).type;
+      const Shape shape = type.batched ? batched(n, type.shape) : type.shape;
+      value[size_t(id)].shape = shape;
+      if (nodes[size_t(id)].grad_offset >= 0)
+        grad[size_t(id)] = {shape, DType::f32, grads.at(nodes[size_t(id)].grad_offset)};
+    }
+    refresh();
+  }
+
+  void refresh() {
+    for (Id id = 0; id < Id(nodes.size()); ++id)
+      for (size_t k = 0; k < node(id).in.size(); ++k)
+        nodes[size_t(id)].in[k] = value[size_t(node(id).in[k])];
+  }
+
+  void run(Id id) {
+    Slot& slot = nodes[size_t(id)];
+    slot.kernel->forward(io(id, slot));
+  }
+
+  Io io(Id id, const Slot& slot) {
+    const int64_t scratch = plan.scratch[size_t(id)];
+    return {n, slot.in, value[size_t(id)], scratch < 0 ? nullptr : arena.at(scratch), &rng};
+  }
+
+  void backward(Id id) {
+    Slot& slot = nodes[size_t(id)];
+    const Node& here = node(id);
+    int64_t end = 0;
+    for (size_t k = 0; k < here.in.size(); ++k) {
+      Slot& below = nodes[size_t(here.in[k])];
+      slot.din[k] = slot.temp[k] = View{};
+      if (!below.needs_grad) continue;
+      slot.din[k] = grad[size_t(here.in[k])];
+      if (below.written) {  // another reader was here: add to what it wrote
+        slot.temp[k] = slot.din[k];
+        slot.din[k].data = temps.at(end);
+        end += executor_detail::round64(slot.din[k].size() * 4);
+      }
+      below.written = true;
+    }
+    slot.kernel->backward(io(id, slot), grad[size_t(id)], slot.din);
+    for (size_t k = 0; k < here.in.size(); ++k)
+      if (slot.temp[k]) executor_detail::add_to(slot.temp[k], slot.din[k]);
+  }
+
+  Tensor plain(Id id, const View& view) const {
+    Tensor tensor(view.shape, view.dtype);
+    const Type& type = node(id).type;
+    to_plain(placement[size_t(id)], type, type.batched ? n : 1, view.data, tensor.raw_write());
+    return tensor;
+  }
+};
+
+}  // namespace sparlet
