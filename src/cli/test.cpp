@@ -27,7 +27,7 @@ int lineage_epochs(const OpenRun& run, int arm) {
 
 struct Repeat {
   double validation = 1, test = 1;
-  cost::Cost cost;
+  int64_t size = 0, memory = 0;
   bool diverged = false;
 };
 
@@ -48,8 +48,8 @@ nlohmann::json json_of(const Repeat& r) {
   if (r.diverged) return {{"diverged", true}};
   return {{"validation_error", r.validation},
           {"test_error", r.test},
-          {"size", r.cost.size},
-          {"memory", r.cost.memory}};
+          {"size", r.size},
+          {"memory", r.memory}};
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ void test(const TestArgs& args) {
 
   if (std::filesystem::exists(run.folder.model(trial.arm))) {
     const Net stored = deploy::load(run.folder.model(trial.arm));
-    const double error = error_of(stored, data.test);
+    const double error = measure(pipeline, stored, data.test).error;
     out["stored"] = {{"test_error", error},
                      {"validation_error", trial.metrics.error},
                      {"size", trial.metrics.size},
@@ -95,9 +95,11 @@ void test(const TestArgs& args) {
     Repeat r;
     r.diverged = made.trained.diverged;
     if (!r.diverged) {
-      r.validation = error_of(made.shipped, data.validation);
-      r.test = error_of(made.shipped, data.test);
-      r.cost = cost::measure(made.shipped, pipeline.device);
+      const Metrics m = measure(pipeline, made.shipped, data.validation);
+      r.validation = m.error;
+      r.test = measure(pipeline, made.shipped, data.test).error;
+      r.size = m.size;
+      r.memory = m.memory;
       if (r.validation < best && !args.save.empty()) deploy::save(made.shipped, args.save);
       best = std::min(best, r.validation);
     }
@@ -108,7 +110,7 @@ void test(const TestArgs& args) {
                  r.diverged
                      ? "diverged"
                      : fmt::format("validation error {:.2f} %, test error {:.2f} %, size {} B",
-                                   100 * r.validation, 100 * r.test, r.cost.size));
+                                   100 * r.validation, 100 * r.test, r.size));
     std::fflush(stdout);
   }
   if (args.seeds > 0) {

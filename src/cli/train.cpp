@@ -61,7 +61,7 @@ void train(const TrainArgs& args) {
   const Net shipped = pipeline.quantize(trained.net, point, data);
   deploy::save(trained.net, float_path(args.out));
   deploy::save(shipped, args.out);
-  const cost::Cost cost = cost::measure(shipped, pipeline.device);
+  const cost::Cost cost = cost::measure(shipped);
   const double validation = error_of(shipped, data.validation);
   if (args.json) {
     nlohmann::json out = to_json(cost);

@@ -258,7 +258,10 @@ std::vector<Key> make_keys() {
 
       {{"parameter.name", "string", "", "",
         "a parameter of the space, as the builder or trainer reads it"},
-       [](D& d, const R& r, size_t i) { d.parameters[i].parameter.name = r.string(); }},
+       [](D& d, const R& r, size_t i) {
+         d.parameters[i].parameter.name = r.string();
+         d.parameters[i].parameter.where = r.setting().where;
+       }},
       {{"parameter.type", "string", "integer, real, log_integer, log_real, choice, flag, fixed", "",
         ""},
        set_kind},

@@ -110,17 +110,7 @@ Proposer::Proposer(const Config& config, const Space& space, const Pipeline& pip
 
 Metrics Proposer::predict(const Point& point) const {
   Rng rng(1);  // costs do not depend on weights
-  const cost::Cost c = pipeline_.predict(pipeline_.build(point, spec_, config_.user, rng), point);
-  Metrics m;
-  m.size = c.size;
-  m.weight_bytes = c.weight_bytes;
-  m.memory = c.memory;
-  m.memory_without_input = c.memory_without_input;
-  m.macs = c.macs;
-  m.effective_macs = c.effective_macs;
-  m.latency = c.latency;
-  m.sparsity = c.sparsity;
-  return m;
+  return costs_of(pipeline_.predict(pipeline_.build(point, spec_, pipeline_.user, rng), point));
 }
 
 std::optional<std::vector<double>> Proposer::known(const Point& point) {

@@ -82,7 +82,26 @@ Net quantize_default(const QuantizeOptions& options, const Net& trained, const D
   return quant::to_int8(folded, ranges, {.encoding = encoding_of(options.encoding)});
 }
 
+Metrics evaluate_default(const cost::Device& device, const Net& shipped, const Dataset& split) {
+  Metrics m = costs_of(cost::measure(shipped, device));
+  m.error = error_of(shipped, split);
+  return m;
+}
+
 }  // namespace
+
+Metrics costs_of(const cost::Cost& cost) {
+  Metrics m;
+  m.size = cost.size;
+  m.weight_bytes = cost.weight_bytes;
+  m.memory = cost.memory;
+  m.memory_without_input = cost.memory_without_input;
+  m.macs = cost.macs;
+  m.effective_macs = cost.effective_macs;
+  m.latency = cost.latency;
+  m.sparsity = cost.sparsity;
+  return m;
+}
 
 double pruning_target(const PruningOptions& options, const Point& point) {
   return options.enabled ? std::clamp(point.number("prune_threshold", 0), 0.0, 0.999) : 0;
@@ -90,7 +109,6 @@ double pruning_target(const PruningOptions& options, const Point& point) {
 
 Pipeline default_pipeline(const Config& config) {
   Pipeline pipeline;
-  pipeline.device = config.device;
   pipeline.user = config.user;
   pipeline.build = [build = builder_named(config.builder)](const Point& point, const DataSpec& spec,
                                                            const UserTable&, Rng& rng) {
@@ -107,21 +125,14 @@ Pipeline default_pipeline(const Config& config) {
     return scheme == "none" ? cost::measure(quant::fold_norms(fresh), device)
                             : cost::predict(fresh, pruning_target(prune, point), device);
   };
+  pipeline.evaluate = [device = config.device](const Net& shipped, const Dataset& split) {
+    return evaluate_default(device, shipped, split);
+  };
   return pipeline;
 }
 
 Metrics measure(const Pipeline& pipeline, const Net& shipped, const Dataset& split) {
-  const cost::Cost cost = cost::measure(shipped, pipeline.device);
-  Metrics m;
-  m.error = error_of(shipped, split);
-  m.size = cost.size;
-  m.weight_bytes = cost.weight_bytes;
-  m.memory = cost.memory;
-  m.memory_without_input = cost.memory_without_input;
-  m.macs = cost.macs;
-  m.effective_macs = cost.effective_macs;
-  m.latency = cost.latency;
-  m.sparsity = cost.sparsity;
+  Metrics m = pipeline.evaluate(shipped, split);
   for (const auto& [name, metric] : pipeline.metrics)
     m.extra[name] = metric(shipped, split, pipeline.user);
   return m;

@@ -32,6 +32,9 @@ using QuantizeStep = std::function<Net(const Net& trained, const Point&, const D
 // none.
 using PredictStep = std::function<cost::Cost(const Net& fresh, const Point&)>;
 
+// Error and costs of a shipped net on a split.
+using EvaluateStep = std::function<Metrics(const Net& shipped, const Dataset&)>;
+
 // A further figure of the shipped net on a split: an objective of that name may use it.
 using MetricStep = std::function<double(const Net& shipped, const Dataset&, const UserTable&)>;
 
@@ -40,16 +43,19 @@ struct Pipeline {
   TrainStep train;
   QuantizeStep quantize;
   PredictStep predict;
+  EvaluateStep evaluate;
   std::map<std::string, MetricStep> metrics = {};
-  cost::Device device;
   UserTable user;
 };
 
 // The steps that the config describes. Throws Error for an unknown builder, optimiser ...
 Pipeline default_pipeline(const Config&);
 
-// Error and cost of a shipped net on one split.
+// All figures of a shipped net on one split: evaluate's and the metrics'.
 Metrics measure(const Pipeline&, const Net& shipped, const Dataset& split);
+
+// The costs alone; the error stays 1.
+Metrics costs_of(const cost::Cost&);
 
 // Fraction of weights that a point asks to remove: its prune_threshold, 0 where pruning is off.
 double pruning_target(const PruningOptions&, const Point&);

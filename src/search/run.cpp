@@ -83,7 +83,7 @@ void tidy_models(const RunFolder& folder, const std::vector<Trial>& trials,
   std::vector<Trial> seen;
   for (const Trial* t : view.seen) seen.push_back(*t);
   for (const int arm : front_of(seen, objectives)) floats.insert(arm);
-  for (const Trial* t : view.pending) floats.insert(t->arm), models.insert(t->arm);
+  for (const Trial* t : view.pending) floats.insert(t->arm);
   for (const Trial& t : trials) {
     if (terminal(t.status)) continue;
     floats.insert(t.arm), models.insert(t.arm);  // being written
@@ -181,7 +181,9 @@ class Search {
     if (ended == ended_) return;
     ended_ = ended;
     replace_file(folder_.results(), results_csv(trials_, space_));
-    tidy_models(folder_, trials_, config_.objectives, workers_);
+    // Once nothing more can come, not even in a longer run, all that has ended is seen.
+    const bool over = trained_count(trials_) >= plan_.r1 + plan_.r2 + plan_.r3;
+    tidy_models(folder_, trials_, config_.objectives, over ? 1 : workers_);
     check_failures();
     report();
   }

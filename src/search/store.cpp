@@ -102,7 +102,8 @@ struct Store::Impl {
   }
   void prepare() {
     db.exec("PRAGMA journal_mode=WAL");
-    db.exec("PRAGMA synchronous=FULL");
+    // Enough against killed processes; after a power cut the last trials may run again.
+    db.exec("PRAGMA synchronous=NORMAL");
   }
 
   std::string name;
