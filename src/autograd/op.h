@@ -48,8 +48,8 @@ struct MakeContext {
 };
 
 // How a table test fills an input: `normal` floats; `positive` in [0.5, 1.5]; small whole numbers
-// for int8 and int32 values.
-enum class Fill { normal, positive, integer };
+// for int8 and int32 values; `length` 1, 2 or 3.
+enum class Fill { normal, positive, integer, length };
 
 // One case that every table test and micro-benchmark runs. Input 0 .. are made as leaves.
 struct Sample {

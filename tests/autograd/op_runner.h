@@ -32,6 +32,7 @@ void fill_with(Tensor& tensor, Fill fill, Rng& rng) {
   for (T& v : tensor.write<T>())
     v = fill == Fill::normal     ? T(rng.normal())
         : fill == Fill::positive ? T(rng.uniform(0.5, 1.5))
+        : fill == Fill::length   ? T(1 + rng.below(3))
                                  : T(rng.below(21) - (std::is_unsigned_v<T> ? 0 : 10));
 }
 
@@ -54,7 +55,7 @@ inline Tensor filled(const Shape& shape, DType dtype, Fill fill, Rng& rng) {
       fill_with<uint16_t>(tensor, Fill::integer, rng);
       break;
     case DType::i32:
-      fill_with<int32_t>(tensor, Fill::integer, rng);
+      fill_with<int32_t>(tensor, fill == Fill::length ? fill : Fill::integer, rng);
       break;
   }
   return tensor;

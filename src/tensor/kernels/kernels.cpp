@@ -7,6 +7,7 @@
 #include "tensor/error.h"
 #include "tensor/kernels/conv.h"
 #include "tensor/kernels/linear.h"
+#include "tensor/kernels/recurrent.h"
 #if SPARLET_ONEDNN
 #include "tensor/kernels/onednn.h"
 #endif
@@ -14,11 +15,16 @@
 namespace sparlet {
 namespace {
 
-constexpr Kernels portable{
-    .name = "portable", .conv2d = portable_conv2d, .linear = portable_linear};
+constexpr Kernels portable{.name = "portable",
+                           .conv2d = portable_conv2d,
+                           .linear = portable_linear,
+                           .recurrent = portable_recurrent};
 #if SPARLET_ONEDNN
-constexpr Kernels onednn{
-    .name = "onednn", .onednn = true, .conv2d = onednn_conv2d, .linear = onednn_linear};
+constexpr Kernels onednn{.name = "onednn",
+                         .onednn = true,
+                         .conv2d = onednn_conv2d,
+                         .linear = onednn_linear,
+                         .recurrent = portable_recurrent};
 constexpr const Kernels* table[] = {&portable, &onednn};
 #else
 constexpr const Kernels* table[] = {&portable};

@@ -11,8 +11,10 @@ namespace sparlet {
 
 struct ConvShape;
 struct LinearShape;
+struct RecurrentShape;
 class ConvKernel;
 class LinearKernel;
+class RecurrentKernel;
 
 // What a layer's kernel is made for.
 struct KernelOptions {
@@ -25,6 +27,8 @@ struct Kernels {
   bool onednn = false;  // conv2d and linear make oneDNN primitives
   std::unique_ptr<ConvKernel> (*conv2d)(const ConvShape&, const KernelOptions&) = nullptr;
   std::unique_ptr<LinearKernel> (*linear)(const LinearShape&, const KernelOptions&) = nullptr;
+  std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
+                                                const KernelOptions&) = nullptr;
 };
 
 const Kernels& default_kernels();               // SPARLET_KERNELS, or the best there is
