@@ -24,7 +24,7 @@ constexpr Kernels onednn{.name = "onednn",
                          .onednn = true,
                          .conv2d = onednn_conv2d,
                          .linear = onednn_linear,
-                         .recurrent = portable_recurrent};
+                         .recurrent = onednn_recurrent};
 constexpr const Kernels* table[] = {&portable, &onednn};
 #else
 constexpr const Kernels* table[] = {&portable};
