@@ -43,12 +43,21 @@ double factor_of(const std::string& unit, const std::string& column, const std::
   fail("--where: '{}': {} is in {}, not '{}'", part, column, fitting, unit);
 }
 
-Bound parse_bound(const std::string& part) {
+void check_column(const char* option, const std::string& name, const search::Trial& like) {
+  try {
+    column(like, name);
+  } catch (const Error& error) {
+    fail("{}: {}", option, error.what());
+  }
+}
+
+Bound parse_bound(const std::string& part, const search::Trial& like) {
   const size_t at = part.find_first_of("<>=");
   require(at != std::string::npos && at > 0, "--where: '{}': expected a comparison as 'size<=2kB'",
           part);
   Bound bound;
   bound.column = trimmed(part.substr(0, at));
+  check_column("--where", bound.column, like);
   size_t end = at;
   while (end < part.size() && std::string("<>=").find(part[end]) != std::string::npos) ++end;
   bound.relation = part.substr(at, end - at);
@@ -75,24 +84,20 @@ bool holds(const Bound& b, const search::Trial& t) {
 
 }  // namespace
 
-std::vector<Bound> parse_where(const std::string& text) {
+std::vector<Bound> parse_where(const std::string& text, const search::Trial& like) {
   std::vector<Bound> bounds;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t comma = std::min(text.find(',', begin), text.size());
     const std::string part = trimmed(text.substr(begin, comma - begin));
-    if (!part.empty()) bounds.push_back(parse_bound(part));
+    if (!part.empty()) bounds.push_back(parse_bound(part, like));
     begin = comma + 1;
   }
-  for (const Bound& b : bounds) try {
-      column({}, b.column);
-    } catch (const Error& error) {
-      fail("--where: {}", error.what());
-    }
   return bounds;
 }
 
 std::vector<search::Trial> filtered(std::vector<search::Trial> trials, const std::string& where) {
-  for (const Bound& bound : parse_where(where))
+  const search::Trial like = trials.empty() ? search::Trial{} : trials.front();
+  for (const Bound& bound : parse_where(where, like))
     std::erase_if(trials, [&](const search::Trial& t) { return !holds(bound, t); });
   return trials;
 }
@@ -101,11 +106,7 @@ void sort_by(std::vector<search::Trial>& trials, const std::string& text) {
   if (text.empty()) return;
   const bool down = text[0] == '-';
   const std::string name = text.substr(down ? 1 : 0);
-  try {
-    column({}, name);
-  } catch (const Error& error) {
-    fail("--sort: {}", error.what());
-  }
+  check_column("--sort", name, trials.empty() ? search::Trial{} : trials.front());
   std::stable_sort(trials.begin(), trials.end(), [&](const auto& a, const auto& b) {
     const double x = column(a, name), y = column(b, name);
     return down ? x > y : x < y;

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Drives the real tool on tiny inputs: test_tool.py SPARLET. Checks exit codes, one-line errors, JSON, and that a search
+whose worker and then whose parent are killed ends as if nothing had happened."""
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import xml.dom.minidom
+from pathlib import Path
+
+TOOL = str(Path(sys.argv[1]).resolve())
+DATA = ["--train-samples", "300", "--validation-samples", "100", "--test-samples", "100"]
+CONFIG = """
+name = "tiny"
+seed = 1
+objectives = 3
+[data]
+train = 300
+validation = 100
+test = 100
+[search]
+r1 = 4
+r2 = 3
+r3 = 3
+epochs1 = 2
+epochs2 = 2
+epochs3 = 2
+[[parameter]]
+name = "block_1_layer_1_filters"
+type = "log_integer"
+bounds = [3, 8]
+[[parameter]]
+name = "block_1_pool"
+type = "choice"
+values = ["max", "avg"]
+[[parameter]]
+name = "head"
+type = "fixed"
+value = "flatten"
+[[parameter]]
+name = "learning_rate"
+type = "log_real"
+bounds = [0.003, 0.01]
+[[parameter]]
+name = "prune_threshold"
+type = "real"
+bounds = [0, 0.8]
+"""
+
+
+def run(*args, code=0, **options):
+    done = subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=100, **options)
+    assert done.returncode == code, f"{args}: exit {done.returncode}, wanted {code}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def refused(*args, pieces=()):
+    """Exit 1 and one line on stderr that holds these pieces."""
+    done = run(*args, code=1)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("sparlet: "), f"{args}: {done.stderr!r}"
+    for piece in pieces:
+        assert piece in lines[0], f"{args}: no {piece!r} in {lines[0]!r}"
+    return lines[0]
+
+
+def test_one_model():
+    run("train", "--net", "linear", *DATA, "--epochs", 10, "--rate", 0.01, "--out", "m.spt")
+    assert Path("m.float.spt").exists()
+    for model, int8 in (("m.spt", True), ("m.float.spt", False)):
+        found = json.loads(run("eval", model, *DATA, "--json").stdout)
+        assert found["samples"] == 100 and found["int8"] is int8 and 0.3 < found["accuracy"] <= 1, found
+    assert "accuracy" in run("eval", "m.spt", *DATA, "--split", "train").stdout
+    run("predict", "m.spt", *DATA, "--out", "p.bin")
+    assert Path("p.bin").stat().st_size == 100 * 10
+    run("predict", "m.float.spt", *DATA, "--split", "validation", "--out", "f.bin")
+    assert Path("f.bin").stat().st_size == 100 * 10 * 4
+    cost = json.loads(run("cost", "m.spt", "--json").stdout)
+    assert cost["size"] == Path("m.spt").stat().st_size and cost["macs"] == 7840, cost
+    assert "density" in run("cost", "--net", "lenet5", "--sparsity", 0.5).stdout
+    run("export", "m.float.spt", *DATA, "--out", "e.spt")
+    assert Path("e.spt").read_bytes() == Path("m.spt").read_bytes()
+    pruned = json.loads(run("train", "--net", "linear", *DATA, "--epochs", 2, "--prune", 0.75, "--out", "q.spt",
+                            "--json").stdout)
+    assert abs(pruned["sparsity"] - 0.75) < 1e-3, pruned["sparsity"]
+    assert pruned["size"] < cost["size"]
+
+
+def search(out, *more, **options):
+    return run("search", "tiny.toml", "--out", out, "--workers", 2, *more, **options)
+
+
+def test_search_and_show():
+    assert "3 morphism" in run("search", "tiny.toml", "--dry-run").stdout
+    assert not Path("runs").exists()
+    told = search("whole")
+    assert "hypervolume" in told.stdout and "trial 10/10" in told.stderr and "\r" not in told.stderr
+    shown = json.loads(run("show", "whole", "--json").stdout)
+    assert shown["hypervolume"] > 0
+    assert sum(p["trials"] for p in shown["phases"]) == 10
+    for arm in shown["arms"]:
+        assert Path(arm["model"]).stat().st_size == arm["size"], arm
+        assert arm["seconds"] > 0 and arm["peak_memory"] > 1e6
+    assert sorted(p.name for p in Path("whole/models").iterdir()) == sorted(
+        name for a in shown["arms"] for name in (f"{a['arm']}.spt", f"{a['arm']}.float.spt"))
+    everything = json.loads(run("show", "whole", "--all", "--json", "--sort=-size").stdout)["arms"]
+    sizes = [a["size"] for a in everything]
+    assert len(sizes) == 10 and sizes == sorted(sizes, reverse=True)
+    middle = sizes[5]
+    some = json.loads(run("show", "whole", "--all", "--json", "--where", f"size<={middle / 1000}kB, error<=100%").stdout)
+    assert sorted(a["size"] for a in some["arms"]) == sorted(s for s in sizes if s <= middle)
+    assert "meets" in run("show", "whole", "--where", "size<1B").stdout
+    arm = shown["arms"][0]["arm"]
+    text = run("show", "whole", arm).stdout
+    assert "learning_rate = " in text and "conv2d" in text
+    assert json.loads(run("show", "whole", arm, "--json").stdout)["layers"]
+    run("show", "whole", "--svg", "front.svg")
+    assert len(xml.dom.minidom.parse("front.svg").getElementsByTagName("title")) == len(shown["arms"])
+    tested = json.loads(run("test", "whole", arm, "--seeds", 2, "--save", "best.spt", "--json").stdout)
+    assert tested["stored"]["size"] == shown["arms"][0]["size"]
+    errors = [r["test_error"] for r in tested["repeats"]]
+    assert len(errors) == 2 and abs(sum(errors) / 2 - tested["mean_test_error"]) < 1e-12
+    best = min(tested["repeats"], key=lambda r: r["validation_error"])
+    found = json.loads(run("eval", "best.spt", *DATA, "--json").stdout)
+    assert abs(found["error"] - best["test_error"]) < 1e-12
+    stored = json.loads(run("eval", shown["arms"][0]["model"], *DATA, "--split", "validation", "--json").stdout)
+    assert abs(stored["error"] - shown["arms"][0]["error"]) < 1e-12
+
+
+def running(folder):
+    """Worker processes that have a trial now."""
+    try:
+        with sqlite3.connect(f"file:{folder}/run.db?mode=ro", uri=True, timeout=5) as db:
+            return [row[0] for row in db.execute("SELECT worker FROM trials WHERE status='running'")]
+    except sqlite3.OperationalError:
+        return []
+
+
+def wait_for(what, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.005)
+    raise AssertionError("waited in vain")
+
+
+def alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+def test_kills():
+    """Trials take a second here, so that the blows fall in their midst."""
+    slow = ("--set", "data.train=3000", "--set", "search.r1=3", "--set", "search.r2=2", "--set", "search.r3=1")
+    search("steady", *slow)
+    parent = subprocess.Popen([TOOL, "search", "tiny.toml", "--out", "hit", "--workers", "2", *slow],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    victim = wait_for(lambda: running("hit"))[0]
+    os.kill(victim, signal.SIGKILL)
+    # The trial goes to another process.
+    workers = wait_for(lambda: [w for w in running("hit") if w != victim and alive(w)][1:] and running("hit"))
+    assert parent.poll() is None
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(alive(w) for w in workers))  # they die with it
+    search("hit", *slow)
+    assert Path("hit/results.csv").read_text() == Path("steady/results.csv").read_text()
+    with sqlite3.connect("hit/run.db") as db:
+        assert db.execute("SELECT count(*) FROM trials WHERE status='done'").fetchone()[0] == 6
+        assert db.execute("SELECT max(attempt) FROM trials").fetchone()[0] >= 2
+
+
+def test_bad_input():
+    Path("bad.toml").write_text(CONFIG.replace("r1 = 4", "r5 = 4"))
+    refused("search", "bad.toml", pieces=["bad.toml:", "r5", "search.r1"])
+    refused("search", "none.toml", pieces=["none.toml"])
+    refused("search", "tiny.toml", "--set", "search.r1=many", "--out", "x", pieces=["--set search.r1", "whole number"])
+    refused("search", "tiny.toml", "--set", "data.source=mnist", "--set", "data.path=/nowhere", "--out", "x",
+            pieces=["/nowhere"])
+    refused("search", "tiny.toml", "--set", "builder=chain", "--out", "x", pieces=["chain_cnn"])
+    Path("empty.toml").write_text("name = \"empty\"\n")
+    refused("search", "empty.toml", pieces=["space"])
+    Path("never.toml").write_text(CONFIG + "[[constraint]]\nexpression = \"block_1_layer_1_filters > 99\"\n")
+    refused("search", "never.toml", pieces=["block_1_layer_1_filters > 99"])
+    assert not Path("x/run.db").exists()
+    refused("show", "nowhere", pieces=["nowhere"])
+    Path("broken/models").mkdir(parents=True)
+    Path("broken/config.toml").write_text(CONFIG)
+    whole = Path("whole/run.db").read_bytes()
+    Path("broken/run.db").write_bytes(whole[:len(whole) // 2])
+    refused("show", "broken", pieces=["broken/run.db"])
+    refused("search", "tiny.toml", "--out", "broken", pieces=["broken/run.db"])
+    assert Path("broken/run.db").read_bytes() == whole[:len(whole) // 2]
+    refused("search", "tiny.toml", "--out", "whole", "--seed", 2, pieces=["seed: 1 before, now 2"])
+    refused("show", "whole", "--where", "sise<=2kB", pieces=["--where", "size"])
+    refused("show", "whole", "--where", "size<=2ms", pieces=["kB"])
+    refused("show", "whole", "--where", "size", pieces=["--where"])
+    refused("show", "whole", "--sort", "beauty", pieces=["--sort", "beauty"])
+    refused("show", "whole", 99, pieces=["99"])
+    refused("test", "whole", 99, pieces=["99"])
+    model = Path("m.spt").read_bytes()
+    Path("cut.spt").write_bytes(model[:len(model) // 2])
+    for command in (["eval"], ["cost"], ["predict", "--out", "o"], ["export", "--out", "o"]):
+        refused(command[0], "cut.spt", *command[1:], pieces=["cut.spt"])
+        refused(command[0], "none.spt", *command[1:], pieces=["none.spt"])
+    refused("eval", "m.spt", "--split", "all", *DATA, pieces=["all", "validation"])
+    refused("eval", "m.spt", "--data", "cifar", pieces=["cifar"])
+    refused("train", "--net", "lenet6", *DATA, pieces=["lenet6", "lenet5"])
+    refused("train", "--epochs", 0, pieces=["--epochs"])
+    refused("cost")
+    refused("serch")
+    refused("show", "whole", "--colour", pieces=["--colour"])
+    assert "sparlet" in run("--version").stdout
+    assert "search" in run("--help").stdout and "worker" not in run("--help").stdout
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
+        os.chdir(folder)
+        Path("tiny.toml").write_text(CONFIG)
+        for test in (test_one_model, test_search_and_show, test_kills, test_bad_input):
+            start = time.monotonic()
+            test()
+            print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
