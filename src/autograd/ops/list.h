@@ -10,6 +10,8 @@
   op(lstm) op(gru) op(rnn) op(batch_norm) op(dropout) op(softmax)                                  \
   op(sigmoid) op(tanh) op(silu) op(gelu) op(hardsigmoid) op(hardswish) op(elu) op(prelu)           \
   op(scale) op(exp) op(log) op(sqrt) op(log_softmax)                                               \
+  op(reshape) op(transpose) op(slice) op(pad) op(upsample_nearest2d)                               \
+  op(reduce_sum) op(reduce_mean)                                                                   \
   op(conv2d_i8) op(conv2d_bitmask_i8) op(linear_i8) op(linear_bitmask_i8)                          \
   op(max_pool_i8) op(avg_pool_i8) op(global_avg_pool_i8) op(requantize_i8)                         \
   op(add_i8) op(sub_i8) op(mul_i8) op(concat_i8) op(softmax_i8) op(copy_i8) op(part_i8)
