@@ -29,13 +29,6 @@ int64_t peak_memory() {
 
 }  // namespace
 
-std::filesystem::path RunFolder::model(int arm) const {
-  return models() / fmt::format("{}.spt", arm);
-}
-std::filesystem::path RunFolder::float_model(int arm) const {
-  return models() / fmt::format("{}.float.spt", arm);
-}
-
 Made make_net(const TrialContext& context, const Point& point, const Net* parent, int epochs,
               Rng& rng, const std::function<void()>& heartbeat) {
   const Net fresh = context.pipeline.build(point, context.data.spec, context.pipeline.user, rng);

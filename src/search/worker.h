@@ -1,21 +1,9 @@
 // A worker: takes trials from the store, trains them, writes what they gave.
 #pragma once
+#include "search/folder.h"
 #include "search/pipeline.h"
-#include "search/store.h"
 
 namespace sparlet::search {
-
-// Files of one run. Models are kept for Pareto arms, float ones also for parents of waiting
-// children.
-struct RunFolder {
-  std::filesystem::path root;
-  std::filesystem::path store() const { return root / "run.db"; }
-  std::filesystem::path config() const { return root / "config.toml"; }
-  std::filesystem::path results() const { return root / "results.csv"; }
-  std::filesystem::path models() const { return root / "models"; }
-  std::filesystem::path model(int arm) const;        // models/17.spt
-  std::filesystem::path float_model(int arm) const;  // models/17.float.spt
-};
 
 // What one trial needs; shared by all trials of a process. `data` has no test part.
 struct TrialContext {
