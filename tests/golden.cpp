@@ -34,9 +34,6 @@ bool is_later(const golden::Case& test) {
                                          "conv_transpose2d",
                                          "bce_with_logits",
                                          "distillation",
-                                         "gru",
-                                         "lstm",
-                                         "rnn",
                                          "layer_norm",
                                          "log_softmax",
                                          "matmul",
@@ -64,7 +61,8 @@ void run(const fs::path& folder, Count& count) {
     }
     for (const Kernels* kernels : all_kernels()) {
       path = kernels->name;
-      require(golden::run_layer(test, *kernels) || golden::run_training(test, *kernels),
+      require(golden::run_layer(test, *kernels) || golden::run_recurrent(test, *kernels) ||
+                  golden::run_training(test, *kernels),
               "unknown op {}", test.op);
     }
     fmt::print("pass {}\n", name);
