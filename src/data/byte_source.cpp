@@ -6,6 +6,11 @@
 
 namespace sparlet {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr uint64_t kStep = 1 << 20;
+
+}  // namespace
 
 ByteSource::ByteSource(const fs::path& path) : name_(path.string()) {
   std::error_code failed;
@@ -69,6 +74,32 @@ int64_t ByteSource::read(uint8_t* to, int64_t n) {
   int64_t done = 0;
   while (done < n && !ended_) done += inflate_some(to + done, n - done);
   return done;
+}
+
+std::vector<uint8_t> ByteSource::read_exactly(uint64_t wanted) {
+  std::vector<uint8_t> bytes;
+  while (bytes.size() < wanted) {
+    const uint64_t have = bytes.size(), step = std::min(kStep, wanted - have);
+    bytes.resize(have + step);
+    const int64_t n = read(bytes.data() + have, int64_t(step));
+    require(uint64_t(n) == step, "{}: found {} bytes of data, wanted {}", name_, have + uint64_t(n),
+            wanted);
+  }
+  uint8_t more;
+  require(read(&more, 1) == 0, "{}: found more bytes of data, wanted {}", name_, wanted);
+  return bytes;
+}
+
+std::vector<uint8_t> ByteSource::read_all(uint64_t most) {
+  std::vector<uint8_t> bytes;
+  for (;;) {
+    const uint64_t have = bytes.size();
+    bytes.resize(have + kStep);
+    const int64_t n = read(bytes.data() + have, int64_t(kStep));
+    bytes.resize(have + uint64_t(n));
+    require(bytes.size() <= most, "{}: found more than {} bytes, wanted no more", name_, most);
+    if (n < int64_t(kStep)) return bytes;
+  }
 }
 
 }  // namespace sparlet

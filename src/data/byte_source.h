@@ -24,6 +24,10 @@ class ByteSource {
   // run of 258 bytes in no less than two bits, 1032 to 1.
   uint64_t most() const { return gzip_ ? file_size_ * 1032 : file_size_; }
   const std::string& name() const { return name_; }
+  // All that is left, exactly `wanted` bytes of it, else Error. Memory grows with what is there.
+  std::vector<uint8_t> read_exactly(uint64_t wanted);
+  // All that is left; Error where it is more than `most` bytes.
+  std::vector<uint8_t> read_all(uint64_t most);
 
  private:
   int64_t read_file(uint8_t* to, int64_t n);

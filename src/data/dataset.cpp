@@ -18,18 +18,26 @@ template <class T, class Sum>
 Moments moments(const Dataset& data) {
   Moments total;
   const std::span<const T> values = data.x.read<T>();
-  const int64_t each = count(data.shape());
-  for (const int32_t i : data.index) {
+  const int64_t each = count(data.shape()), step = each / data.x.shape()[1];
+  for (int64_t position = 0; position < data.size(); ++position) {
+    const int64_t i = data.index[size_t(position)], real = step * data.length(position);
     Sum sum = 0, squares = 0;
-    for (const T value : values.subspan(size_t(i * each), size_t(each))) {
+    for (const T value : values.subspan(size_t(i * each), size_t(real))) {
       sum += Sum(value);
       squares += Sum(value) * Sum(value);
     }
     total.sum += double(sum);
     total.squares += double(squares);
-    total.count += double(each);
+    total.count += double(real);
   }
   return total;
+}
+
+void check_beside(const Tensor& x, const Tensor& values, std::string_view what) {
+  require(values && values.dtype() == DType::i32 && values.shape().rank() == 1 &&
+              values.shape()[0] == x.shape()[0],
+          "dataset: {} of shape {} and type {}, wanted [{}] of i32", what,
+          to_string(values.shape()), name_of(values.dtype()), x.shape()[0]);
 }
 
 }  // namespace
@@ -57,15 +65,33 @@ Dataset Dataset::all(Tensor x, Tensor y) {
   return whole;
 }
 
+Dataset Dataset::with_lengths(Tensor of_samples) const {
+  check_beside(x, of_samples, "lengths");
+  const std::span<const int32_t> values = of_samples.read<int32_t>();
+  for (size_t i = 0; i < values.size(); ++i)
+    require(values[i] >= 1 && values[i] <= x.shape()[1],
+            "dataset: length {} of sample {}, wanted 1 to {}", values[i], i, x.shape()[1]);
+  Dataset data = *this;
+  data.lengths = std::move(of_samples);
+  return data;
+}
+
+Dataset Dataset::with_groups(Tensor of_samples) const {
+  check_beside(x, of_samples, "groups");
+  Dataset data = *this;
+  data.group = std::move(of_samples);
+  return data;
+}
+
 Dataset Dataset::take(int64_t n) const {
   require(n >= 0, "dataset: cannot take {} samples", n);
-  Dataset part{.x = x, .y = y, .index = index};
+  Dataset part = *this;
   if (n < size()) part.index.resize(size_t(n));
   return part;
 }
 
 Dataset Dataset::subset(const std::vector<int32_t>& positions) const {
-  Dataset part{.x = x, .y = y, .index = {}};
+  Dataset part{.x = x, .y = y, .index = {}, .lengths = lengths, .group = group};
   part.index.reserve(positions.size());
   for (const int32_t position : positions) {
     require(position >= 0 && position < size(), "dataset: no sample {}, there are {}", position,

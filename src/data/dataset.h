@@ -23,14 +23,27 @@ struct Dataset {
   Tensor x;                    // [N, ...shape], u8 or f32, NCHW
   Tensor y;                    // [N] i32, 0 .. classes-1
   std::vector<int32_t> index;  // which of them, in which order
+  // Where samples are sequences, (steps, ...): [N] i32, how many of the first steps are real, 1 ..
+  // steps; the others are padding. None: all are.
+  Tensor lengths = {};
+  // [N] i32: whose sample it is (a subject), where that is known.
+  Tensor group = {};
 
   int64_t size() const { return int64_t(index.size()); }
   Shape shape() const;  // of one sample
   // The whole of x and y. Throws Error when they disagree.
   static Dataset all(Tensor x, Tensor y);
+  // As it is, with these; throws Error for another count than x has, or lengths out of range.
+  Dataset with_lengths(Tensor) const;
+  Dataset with_groups(Tensor) const;
   Dataset take(int64_t n) const;  // the first n (or all)
   Dataset subset(const std::vector<int32_t>& positions) const;
   int32_t label(int64_t i) const { return y.read<int32_t>()[size_t(index[size_t(i)])]; }
+  int64_t length(int64_t i) const {  // the number of steps where there are no lengths
+    return lengths ? lengths.read<int32_t>()[size_t(index[size_t(i)])] : x.shape()[1];
+  }
+  // REQUIRES: group
+  int32_t group_of(int64_t i) const { return group.read<int32_t>()[size_t(index[size_t(i)])]; }
   // Copies samples positions[0..n) side by side into x_out (dtype of x) and their labels.
   void gather(std::span<const int32_t> positions, void* x_out, int32_t* y_out) const;
   // All samples side by side: [size, ...shape].
@@ -49,7 +62,7 @@ std::pair<Dataset, Dataset> stratified_split(const Dataset& all, double fraction
 // Exactly n samples in the first part, n/all.size() of each class (what rounding leaves goes to the
 // largest remainders); the others in the second. Throws Error when there are fewer than n.
 std::pair<Dataset, Dataset> stratified_take(const Dataset& all, int64_t n, Rng&);
-// mean and deviation over all elements of the training samples.
+// mean and deviation over all elements of the training samples, padding left out.
 void fit_normalization(Data&);
 
 }  // namespace sparlet

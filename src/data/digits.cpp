@@ -4,10 +4,14 @@
 #include <cmath>
 
 #include "data/digit_strokes.h"
+#include "data/exact.h"
 #include "tensor/error.h"
 
 namespace sparlet {
 namespace {
+
+using exact::bell;
+using exact::between;
 
 constexpr int kSide = int(kDigitSide);
 
@@ -21,15 +25,6 @@ constexpr float kShift = 2.2f;                          // pixels, at most
 constexpr float kPenLow = 0.8f, kPenHigh = 1.6f;        // half the line's width, pixels
 constexpr float kNoise = 14.0f;                         // grey levels, standard deviation at most
 constexpr float kSpeckles = 0.1f;                       // share of samples with specks
-
-float between(Rng& rng, float low, float high) { return low + (high - low) * float(rng.uniform()); }
-
-// Near enough to a normal variable, and exact arithmetic: the sum of four uniform ones of 16 bits.
-float bell(uint64_t bits) {
-  const int64_t sum = int64_t(bits & 0xffff) + int64_t(bits >> 16 & 0xffff) +
-                      int64_t(bits >> 32 & 0xffff) + int64_t(bits >> 48);
-  return float(sum - 131070) * (1.0f / 37837.0f);  // 65536 / sqrt(3)
-}
 
 struct Affine {
   float xx, xy, yx, yy, x0, y0;

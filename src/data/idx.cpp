@@ -1,6 +1,5 @@
 #include "data/idx.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "data/byte_source.h"
@@ -36,23 +35,6 @@ std::vector<uint32_t> read_header(ByteSource& source, int rank, std::string_view
   return sizes;
 }
 
-// All bytes behind the header, exactly `wanted` of them. Memory grows with what is really there.
-std::vector<uint8_t> read_rest(ByteSource& source, uint64_t wanted) {
-  constexpr uint64_t kStep = 1 << 20;
-  std::vector<uint8_t> bytes;
-  while (bytes.size() < wanted) {
-    const uint64_t have = bytes.size(), step = std::min(kStep, wanted - have);
-    bytes.resize(have + step);
-    const int64_t n = source.read(bytes.data() + have, int64_t(step));
-    require(uint64_t(n) == step, "{}: found {} bytes of data, wanted {}", source.name(),
-            have + uint64_t(n), wanted);
-  }
-  uint8_t more;
-  require(source.read(&more, 1) == 0, "{}: found more bytes of data, wanted {}", source.name(),
-          wanted);
-  return bytes;
-}
-
 Idx read(const std::filesystem::path& path, int rank, std::string_view kind) {
   ByteSource source(path);
   Idx idx{.sizes = read_header(source, rank, kind), .bytes = {}};
@@ -71,7 +53,7 @@ Idx read(const std::filesystem::path& path, int rank, std::string_view kind) {
   require(header + wanted <= source.most(),
           "{}: found too few bytes for {} {}, wanted {} behind the header", source.name(), sizes[0],
           kind, wanted);
-  idx.bytes = read_rest(source, wanted);
+  idx.bytes = source.read_exactly(wanted);
   return idx;
 }
 
