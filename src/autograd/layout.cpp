@@ -28,7 +28,8 @@ class Placer {
   void place_node(Id id) {
     const Node& node = graph_[id];
     if (batched_map(node.type)) place_[size_t(id)] = {Layout::hwc, {}};
-    if (node.op == &conv2d_op) want(node.in[1], {Layout::ohwi, {}});
+    if (node.op == &conv2d_op || node.op == &conv_transpose2d_op)
+      want(node.in[1], {Layout::ohwi, {}});
     if (node.op == &flatten_op && node.type.batched && batched_map(graph_[node.in[0]].type)) {
       const Shape& map = graph_[node.in[0]].type.shape;
       if (permutes(map) && reaches_linear(id)) place_[size_t(id)] = {Layout::flat_hwc, map};
