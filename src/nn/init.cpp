@@ -88,6 +88,8 @@ Tensor fresh_leaf(const Graph& graph, const Node& leaf, const Use& use, Rng& rng
   const OpDef* op = use.node ? use.node->op : nullptr;
   if ((op == &conv2d_op || op == &linear_op) && use.input == 2)
     return fresh_bias(shape[0], graph[use.node->in[1]].type.shape, rng);
+  if (op == &lstm_op || op == &gru_op || op == &rnn_op)
+    return fresh_recurrent(shape, graph[use.node->in[2]].type.shape[1], rng);
   if (op == &batch_norm_op) return filled(shape, use.input == 1 || use.input == 4 ? 1 : 0);
   if (op == &mul_op) return filled(shape, 1);
   if (op == &add_op || op == &sub_op || leaf.op == &state_op) return filled(shape, 0);
@@ -132,6 +134,12 @@ Tensor fresh_bias(int64_t size, const Shape& weight, Rng& rng) {
   Tensor bias(Shape{size});
   draw_uniform(bias, 1 / std::sqrt(double(fan_in(weight))), rng);
   return bias;
+}
+
+Tensor fresh_recurrent(const Shape& shape, int64_t hidden, Rng& rng) {
+  Tensor weight(shape);
+  draw_uniform(weight, 1 / std::sqrt(double(hidden)), rng);
+  return weight;
 }
 
 Net initialized(const Graph& graph, Rng& rng) {

@@ -20,11 +20,14 @@ int64_t fan_out(const Shape& weight);   // the first size × the kernel's sizes
 void initialize(Tensor& weight, Init, Rng&);
 // The bias of a layer with this weight, as PyTorch draws it: U(±1/sqrt(fan_in)).
 Tensor fresh_bias(int64_t size, const Shape& weight, Rng&);
+// A weight or bias of a recurrent layer, as PyTorch draws it: U(±1/sqrt(hidden)).
+Tensor fresh_recurrent(const Shape&, int64_t hidden, Rng&);
 
 // The graph with fresh values for all leaves, each by its use: weights of conv2d and linear by
-// kaiming_uniform, their biases by fresh_bias, batch_norm's gamma, beta, mean and variance 1, 0, 0
-// and 1, factors 1, addends 0. A leaf with the attribute `value` (a number, or one for each element)
-// has that. Throws Error naming a constant without it.
+// kaiming_uniform, their biases by fresh_bias, those of lstm, gru and rnn by fresh_recurrent,
+// batch_norm's gamma, beta, mean and variance 1, 0, 0 and 1, factors 1, addends 0. A leaf with the
+// attribute `value` (a number, or one for each element) has that. Throws Error naming a constant
+// without it.
 Net initialized(const Graph&, Rng&);
 
 }  // namespace sparlet
