@@ -111,7 +111,7 @@ class Parser {
         if (!pair && std::string_view("<>+-*/()[],").find(c) == std::string_view::npos)
           fail("'{}': unexpected '{}' at {}", text_, c, i + 1);
         token.kind = Token::Kind::sign;
-        token.text = pair ? two : text_.substr(i, 1);
+        token.text = std::string(pair ? two : text_.substr(i, 1));
       }
       i += token.text.size();
       tokens_.push_back(std::move(token));
