@@ -75,6 +75,11 @@ void set_objectives(Draft& d, const Reading& r, size_t) {
   }
   if (!r.setting().value.get<std::vector<TomlValue>>()) r.wrong("1 .. 4 or a list of names");
   for (const TomlValue& item : r.list()) {
+    // SpArSeMod's way: places in the same list, from 0.
+    if (const auto* place = item.get<int64_t>(); place && *place >= 0 && *place < 4) {
+      d.objectives.push_back(cumulative[*place]);
+      continue;
+    }
     const auto* name = item.get<std::string>();
     if (!name || name->empty()) r.wrong("1 .. 4 or a list of names");
     d.objectives.push_back(*name);

@@ -90,8 +90,8 @@ def test_one_model():
     assert pruned["size"] < cost["size"]
 
 
-def search(out, *more, **options):
-    return run("search", "tiny.toml", "--out", out, "--workers", 2, *more, **options)
+def search(out, *more, workers=2):
+    return run("search", "tiny.toml", "--out", out, "--workers", workers, *more)
 
 
 def test_search_and_show():
@@ -129,6 +129,15 @@ def test_search_and_show():
     assert abs(found["error"] - best["test_error"]) < 1e-12
     stored = json.loads(run("eval", shown["arms"][0]["model"], *DATA, "--split", "validation", "--json").stdout)
     assert abs(stored["error"] - shown["arms"][0]["error"]) < 1e-12
+
+
+def test_same_seed():
+    search("again")
+    assert Path("again/results.csv").read_text() == Path("whole/results.csv").read_text()
+    for out, seed in (("one", 5), ("other", 5), ("third", 6)):
+        search(out, "--seed", seed, "--trials", 8, workers=1)
+    assert Path("one/results.csv").read_text() == Path("other/results.csv").read_text()
+    assert Path("one/results.csv").read_text() != Path("third/results.csv").read_text()
 
 
 def running(folder):
@@ -226,7 +235,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
         os.chdir(folder)
         Path("tiny.toml").write_text(CONFIG)
-        for test in (test_one_model, test_search_and_show, test_kills, test_bad_input):
+        for test in (test_one_model, test_search_and_show, test_same_seed, test_kills, test_bad_input):
             start = time.monotonic()
             test()
             print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)

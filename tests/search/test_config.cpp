@@ -73,6 +73,9 @@ TEST_CASE("config: SpArSeMod's words") {
   CHECK(c.quant.scheme == "static");
   CHECK(c.device.macs_per_second == 8e7);
   CHECK(c.planned() == 3);  // no third phase
+  const Config places = config_from_text("objectives = [0, 2]\n", "a.toml");
+  REQUIRE(places.objectives.size() == 2);
+  CHECK(places.objectives[1].name == "memory");
 }
 
 TEST_CASE("config: overrides") {
@@ -111,7 +114,7 @@ TEST_CASE("config: what does not fit is one line that names the place and the ne
       {"[quant]\nscheme = \"dynamic\"\n", {"a.toml:2", "\"static\""}},
       {"objectives = 5\n", {"a.toml:1", "1 .. 4"}},
       {"objectives = [\"error\", \"error\"]\n", {"twice"}},
-      {"objectives = [1]\n", {"a.toml:1", "list of names"}},
+      {"objectives = [4]\n", {"a.toml:1", "list of names"}},
       {"[[objective]]\nname = \"size\"\nreference = -1\n", {"a.toml:2", "size"}},
       {"[[objective]]\nreference = 1\n", {"name"}},
       {"[device]\nname = \"cortex-m44\"\n", {"a.toml:2", "cortex-m4"}},
