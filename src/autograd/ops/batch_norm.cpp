@@ -1,5 +1,6 @@
 // batch_norm(x, gamma, beta, mean, variance): Ioffe & Szegedy 2015.
-//   y = gamma (x - m) / sqrt(v + epsilon) + beta, for each feature of (f) or channel of (c,h,w).
+//   y = gamma (x - m) / sqrt(v + epsilon) + beta, for each feature of (f) or channel of (c,l),
+//   (c,h,w) or (c,d,h,w).
 //   In training m and v are the batch's (v biased) and mean, variance (states) move towards m and
 //   the unbiased v by `momentum`; else m = mean, v = variance. As PyTorch.
 #include <cmath>
@@ -13,9 +14,9 @@ namespace {
 Type infer(const Node& node, std::span<const Type> in) {
   check(node, in, {"x, gamma, beta, mean, variance", 5, 5, {"momentum", "epsilon"}});
   const Shape& x = in[0].shape;
-  require(in[0].batched && (x.rank() == 1 || x.rank() == 3),
-          "{}: wants features (f) or a map (c,h,w) of each sample, found {}", place(node),
-          to_string(x));
+  require(in[0].batched && x.rank() >= 1 && x.rank() <= 4,
+          "{}: wants features (f), (c,l), (c,h,w) or (c,d,h,w) of each sample, found {}",
+          place(node), to_string(x));
   for (size_t i = 1; i < 5; ++i)
     require(in[i].shape == Shape{x[0]} && !in[i].batched, "{}: wants [{}] as input {}, found {}",
             place(node), x[0], i, to_string(in[i].shape));
@@ -123,7 +124,60 @@ class BatchNorm final : public Kernel {
   std::vector<double> sum_, sum_x_;
 };
 
+// The same for (c,l) and (c,d,h,w), which lie channel by channel: turned around and back.
+class PlanarBatchNorm final : public Kernel {
+ public:
+  PlanarBatchNorm(const Node& node, const MakeContext& context)
+      : c_(node.type.shape[0]),
+        size_(count(node.type.shape)),
+        batch_(context.batch),
+        inner_(node, context.mode == Mode::train) {}
+
+  // x, dy or y, dx: channels together.
+  int64_t scratch_bytes() const override { return 3 * batch_ * size_ * int64_t(sizeof(float)); }
+
+  void forward(const Io& io) override {
+    const View y = part(io, 1);
+    inner_.forward(turned(io, y));
+    move(io.n, y.f32(), io.out.f32(), false);
+  }
+  void backward(const Io& io, const View& dy, std::span<const View> din) override {
+    const View g = part(io, 1);
+    move(io.n, dy.f32(), g.f32(), true);
+    const Io inside = turned(io, {});
+    std::ranges::copy(din, din_.begin());
+    if (din[0]) din_[0] = part(io, 2);
+    inner_.backward(inside, g, din_);
+    if (din[0]) move(io.n, din_[0].f32(), din[0].f32(), false);
+  }
+
+ private:
+  View part(const Io& io, int64_t which) const {
+    return {io.out.shape, DType::f32, static_cast<float*>(io.scratch) + which * batch_ * size_};
+  }
+  Io turned(const Io& io, const View& out) {
+    const View x = part(io, 0);
+    move(io.n, io.in[0].f32(), x.f32(), true);
+    std::ranges::copy(io.in, in_.begin());
+    in_[0] = x;
+    return {.n = io.n, .in = in_, .out = out};
+  }
+  void move(int64_t n, const float* from, float* to, bool in) const {
+    const int64_t places = size_ / c_;
+    for (int64_t s = 0; s < n; ++s, from += size_, to += size_)
+      for (int64_t c = 0; c < c_; ++c)
+        for (int64_t p = 0; p < places; ++p)
+          (in ? to[p * c_ + c] : to[c * places + p]) = in ? from[c * places + p] : from[p * c_ + c];
+  }
+
+  const int64_t c_, size_, batch_;
+  BatchNorm inner_;
+  std::array<View, 5> in_, din_;
+};
+
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
+  const int rank = node.type.shape.rank();
+  if (rank == 2 || rank == 4) return std::make_unique<PlanarBatchNorm>(node, context);
   return std::make_unique<BatchNorm>(node, context.mode == Mode::train);
 }
 
@@ -141,7 +195,9 @@ const OpDef batch_norm_op{
     .make = make,
     .samples = {{"map", operands({3, 4, 5})},
                 {"features", operands({7}), {{"momentum", 0.3}, {"epsilon", 1e-3}}},
-                {"one_channel", operands({1, 6, 3})}},
+                {"one_channel", operands({1, 6, 3})},
+                {"line", operands({3, 7})},
+                {"volume", operands({2, 3, 2, 4})}},
     .couples_batch = true,
     .in_place = first};
 
