@@ -16,29 +16,53 @@ struct Layer {
   std::vector<std::string> inputs;  // in our order; those a case lacks are left out
   Renamed attrs = {};
   std::set<std::string> unneeded = {};  // attributes that say what the inputs already do
+  // Ours made of several of PyTorch's: name, and theirs in our order.
+  std::map<std::string, std::vector<std::string>> lists = {};
 };
 
 const std::map<std::string, Layer>& layers() {
   const Renamed pool{{"kernel", "size"}, {"stride", "stride"}, {"padding", "pad"}};
   Renamed average = pool;
   average["count_include_pad"] = "count_pad";
+  const Renamed conv{
+      {"stride", "stride"}, {"padding", "pad"}, {"dilation", "dilation"}, {"groups", "groups"}};
+  Renamed transposed = conv;
+  transposed["output_padding"] = "output_padding";
   static const std::map<std::string, Layer> table{
-      {"conv2d",
-       {&conv2d_op,
-        {"x", "weight", "bias"},
-        {{"stride", "stride"}, {"padding", "pad"}, {"dilation", "dilation"}, {"groups", "groups"}},
-        {"bias"}}},
+      {"conv1d", {&conv1d_op, {"x", "weight", "bias"}, conv, {"bias"}}},
+      {"conv2d", {&conv2d_op, {"x", "weight", "bias"}, conv, {"bias"}}},
+      {"conv3d", {&conv3d_op, {"x", "weight", "bias"}, conv, {"bias"}}},
+      {"conv_transpose2d", {&conv_transpose2d_op, {"x", "weight", "bias"}, transposed, {"bias"}}},
       {"linear", {&linear_op, {"x", "weight", "bias"}, {}, {"bias"}}},
       {"maxpool2d", {&max_pool_op, {"x"}, pool}},
       {"avgpool2d", {&avg_pool_op, {"x"}, average}},
+      {"maxpool1d", {&max_pool1d_op, {"x"}, pool}},
+      {"avgpool1d", {&avg_pool1d_op, {"x"}, average}},
+      {"maxpool3d", {&max_pool3d_op, {"x"}, pool}},
+      {"adaptive_avgpool2d",
+       {&adaptive_avg_pool2d_op, {"x"}, {}, {}, {{"out", {"out_h", "out_w"}}}}},
+      {"pad", {&pad_op, {"x"}, {}, {}, {{"pad", {"top", "bottom", "left", "right"}}}}},
+      {"upsample_nearest2d", {&upsample_nearest2d_op, {"x"}, {{"scale", "scale"}}}},
       {"global_avgpool2d", {&global_avg_pool_op, {"x"}}},
       {"relu", {&relu_op, {"x"}}},
       {"relu6", {&relu6_op, {"x"}}},
+      {"leaky_relu", {&leaky_relu_op, {"x"}}},
+      {"gelu", {&gelu_op, {"x"}}},
+      {"hardsigmoid", {&hardsigmoid_op, {"x"}}},
+      {"hardswish", {&hardswish_op, {"x"}}},
+      {"sigmoid", {&sigmoid_op, {"x"}}},
+      {"silu", {&silu_op, {"x"}}},
+      {"tanh", {&tanh_op, {"x"}}},
+      {"elu", {&elu_op, {"x"}, {{"alpha", "alpha"}}}},
+      {"prelu", {&prelu_op, {"x", "slope"}}},
+      {"matmul", {&matmul_op, {"a", "b"}, {{"transpose_b", "transpose_b"}}}},
       {"add", {&add_op, {"a", "b"}}},
       {"sub", {&sub_op, {"a", "b"}}},
       {"mul", {&mul_op, {"a", "b"}}},
       {"concat", {&concat_op, {"a", "b"}, {}, {"axis"}}},
       {"softmax", {&softmax_op, {"x"}, {}, {"axis"}}},
+      {"log_softmax", {&log_softmax_op, {"x"}, {}, {"axis"}}},
+      {"layer_norm", {&layer_norm_op, {"x", "gamma", "beta"}, {{"eps", "epsilon"}}, {"axis"}}},
       {"batchnorm",
        {&batch_norm_op,
         {"x", "gamma", "beta", "mean", "var"},
@@ -56,8 +80,17 @@ Attr attr_of(const nlohmann::json& value) {
 
 Attrs attrs_of(const Case& test, const Layer& layer) {
   Attrs attrs;
+  std::set<std::string> done = layer.unneeded;
+  for (const auto& [ours, theirs] : layer.lists) {
+    std::vector<double> list;
+    for (const std::string& key : theirs) {
+      list.push_back(test.attrs.at(key).get<double>());
+      done.insert(key);
+    }
+    attrs[ours] = std::move(list);
+  }
   for (const auto& [key, value] : test.attrs.items()) {
-    if (layer.unneeded.contains(key)) continue;
+    if (done.contains(key)) continue;
     const auto ours = layer.attrs.find(key);
     require(ours != layer.attrs.end(), "unknown attribute {}", key);
     attrs[ours->second] = attr_of(value);
