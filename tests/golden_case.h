@@ -30,7 +30,9 @@ constexpr double kTrained = 1e-2;
 
 // Whether a runner knows the case's op; each throws Error where a number is wrong.
 bool run_layer(const Case&, const Kernels&);     // golden_layers.cpp: ops of the graph
+bool run_attention(const Case&, const Kernels&); // golden_attention.cpp
 bool run_recurrent(const Case&, const Kernels&);  // golden_recurrent.cpp: lstm, gru, rnn
-bool run_training(const Case&, const Kernels&);  // golden_training.cpp: losses, optimisers, train
+bool run_training(const Case&, const Kernels&);  // golden_training.cpp: optimisers, train
+bool run_loss(const Case&);                      // golden_losses.cpp
 
 }  // namespace sparlet::golden

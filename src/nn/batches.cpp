@@ -10,10 +10,28 @@
 namespace sparlet {
 namespace {
 
-Id only_input(const Graph& graph) {
-  const std::vector<Id> list = inputs(graph);
-  require(list.size() == 1, "net: has {} inputs, wanted one to train or test on data", list.size());
-  return list[0];
+struct Inputs {
+  Id samples;
+  std::optional<Id> lengths;
+};
+
+Inputs inputs_of(const Graph& graph) {
+  std::vector<Id> list = inputs(graph);
+  Inputs found{};
+  for (const Id id : list)
+    if (list.size() > 1 && graph[id].name == "lengths") {
+      const Type& type = graph[id].type;
+      require(type.dtype == DType::i32 && type.shape == Shape{1},
+              "lengths (input): is {} {}, wanted i32 [1]", name_of(type.dtype),
+              to_string(type.shape));
+      found.lengths = id;
+    }
+  if (found.lengths) std::erase(list, *found.lengths);
+  require(list.size() == 1,
+          "net: has {} inputs, wanted one to train or test on data (and perhaps one more, lengths)",
+          list.size());
+  found.samples = list[0];
+  return found;
 }
 
 void check_output(const Graph& graph, const Dataset& data) {
@@ -62,13 +80,14 @@ Row look(const View& y, int64_t row, int64_t classes) {
 }  // namespace
 
 Batches::Batches(const Graph& graph, const Dataset& data, int64_t batch)
-    : input_(only_input(graph)), batch_(batch) {
+    : input_(inputs_of(graph).samples), lengths_input_(inputs_of(graph).lengths), batch_(batch) {
   const Node& node = graph[input_];
   require(node.type.shape == data.shape(), "{} (input): wants samples of {}, the data's are {}",
           node.name, to_string(node.type.shape), to_string(data.shape()));
   check_output(graph, data);
   x_ = Tensor(batched(batch, data.shape()), data.x.dtype());
   labels_.resize(size_t(batch));
+  lengths_.resize(size_t(batch));
   if (node.type.dtype == DType::i8 && data.x.dtype() == DType::f32) {
     quantized_ = Tensor(x_.shape(), DType::i8);
     scale_ = float(node.number("scale"));
@@ -77,15 +96,33 @@ Batches::Batches(const Graph& graph, const Dataset& data, int64_t batch)
 }
 
 std::span<const int32_t> Batches::load(const Dataset& data, std::span<const int32_t> positions,
-                                       Executor& executor) {
-  const int64_t n = int64_t(positions.size()), values = n * (x_.size() / batch_);
+                                       Executor& executor, const Augment* augment, uint64_t seed) {
+  loaded_ = int64_t(positions.size());
   data.gather(positions, x_.raw_write(), labels_.data());
-  if (quantized_) quantize(values);
+  if (lengths_input_ || data.lengths)
+    for (int64_t i = 0; i < loaded_; ++i)
+      lengths_[size_t(i)] = int32_t(data.length(positions[size_t(i)]));
+  if (augment && *augment) {
+    Rng rng(seed);
+    const std::span<const int32_t> lengths(lengths_.data(), data.lengths ? size_t(loaded_) : 0);
+    (*augment)({batched(loaded_, data.shape()), x_.dtype(), x_.raw_write()}, lengths, rng);
+  }
+  if (quantized_) quantize(loaded_ * (x_.size() / batch_));
+  set(executor, input_, lengths_input_);
+  return {labels_.data(), size_t(loaded_)};
+}
+
+void Batches::feed(Executor& executor, const Graph& graph) {
+  const auto [samples, lengths] = inputs_of(graph);
+  set(executor, samples, lengths);
+}
+
+void Batches::set(Executor& executor, Id input, std::optional<Id> lengths) {
   Tensor& x = quantized_ ? quantized_ : x_;
-  Shape shape{n};
+  Shape shape{loaded_};
   for (int i = 1; i < x.shape().rank(); ++i) shape.push_back(x.shape()[i]);
-  executor.set_input(input_, {shape, x.dtype(), x.raw_write()});
-  return {labels_.data(), size_t(n)};
+  executor.set_input(input, {shape, x.dtype(), x.raw_write()});
+  if (lengths) executor.set_input(*lengths, {{loaded_, 1}, DType::i32, lengths_.data()});
 }
 
 // TFLite's: round half away from zero, then saturate.

@@ -5,16 +5,19 @@
 #include <variant>
 
 #include "autograd/executor.h"
-#include "data/dataset.h"
+#include "data/augment.h"
 #include "nn/loss.h"
 
 namespace sparlet {
+
+struct Checkpoint;
 
 // --- optimisers: definitions as PyTorch's
 struct Sgd { float rate = 0.1f, momentum = 0, weight_decay = 0; bool nesterov = false; };
 struct Adam { float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0; };
 struct AdamW { float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0.01f; };
-using Optimizer = std::variant<Sgd, Adam, AdamW>;
+struct RmsProp { float rate = 0.01f, alpha = 0.99f, epsilon = 1e-8f, weight_decay = 0, momentum = 0; };
+using Optimizer = std::variant<Sgd, Adam, AdamW, RmsProp>;
 UpdateRule rule_of(const Optimizer&);
 float rate_of(const Optimizer&);
 
@@ -22,8 +25,26 @@ float rate_of(const Optimizer&);
 struct Constant {};
 struct Step { int64_t size = 1000; double gamma = 0.95; };    // gamma^(step / size), whole division
 struct Cosine { double final_factor = 0; };                   // half a cosine over all steps
-using Schedule = std::variant<Constant, Step, Cosine>;
+struct MultiStep { std::vector<int64_t> at = {}; double gamma = 0.1; };  // gamma^(how many of `at` are <= step)
+// Up from `initial` to 1 over `rise` of the steps, then down to `final`, both by half a cosine: Smith &
+// Topin 2018, as PyTorch's OneCycleLR.
+struct OneCycle { double rise = 0.3, initial = 1.0 / 25, final = 1.0 / 250000; };
+struct FlatCosine { double flat = 0.72; double final_factor = 0; };  // 1 for this share, then half a cosine
+// Half cosines of `first`, first x multiply, ... steps: Loshchilov & Hutter 2017, eq. 5.
+struct Restarts { int64_t first = 1000; double multiply = 2; double final_factor = 0; };
+// x gamma after more than `patience` epochs whose validation error is not the lowest so far, never below
+// `least`. factor() of it is 1: train() knows the errors.
+struct ReduceOnPlateau { double gamma = 0.1; int patience = 10; double least = 1e-4; };
+using Schedule = std::variant<Constant, Step, Cosine, MultiStep, OneCycle, FlatCosine, Restarts, ReduceOnPlateau>;
 double factor(const Schedule&, int64_t step, int64_t total_steps);
+// Rises in equal parts to 1 over `warmup` steps; the schedule runs over those behind them.
+double factor(const Schedule&, int64_t step, int64_t total_steps, int64_t warmup);
+// Throws Error for a schedule out of range.
+void check(const Schedule&);
+
+// What ReduceOnPlateau remembers.
+struct Plateau { double lowest = 1e30; int epochs_without = 0; double factor = 1; };
+Plateau after_epoch(const ReduceOnPlateau&, Plateau, double validation_error);
 
 // What a hook sees after a step.
 struct TrainState {
@@ -56,6 +77,16 @@ struct TrainOptions {
   // Called after every epoch; return false to stop.
   std::function<bool(const EpochReport&)> progress = {};
   const Kernels* kernels = nullptr;
+  int64_t warmup_steps = 0;              // see factor()
+  float clip_norm = 0;                   // the norm of all gradients together, at most; 0: any
+  int accumulate = 1;                    // batches whose mean gradient makes one step
+  Augment augment = {};                  // changes training batches
+  // Called after every `checkpoint_every`-th epoch with all that is needed to go on (nn/checkpoint.h).
+  std::function<void(const Checkpoint&)> checkpoint = {};
+  int checkpoint_every = 1;
+  // Goes on from there: with the same net, data, optimiser and options the result is that of a run that
+  // was never interrupted, byte for byte (hooks must depend on TrainState alone).
+  const Checkpoint* resume = nullptr;
 };
 
 struct Trained {

@@ -77,6 +77,13 @@ TEST_CASE("gradients of the losses agree with finite differences") {
   check_gradient(
       y, [&](View a, View d) { return cross_entropy(a, labels, {.label_smoothing = 0.1f}, d); });
   check_gradient(y, [&](View a, View d) { return mean_squared_error(a, labels, d); });
+  const CrossEntropy weighed{.label_smoothing = 0.2f, .class_weights = {1, 2, 0.5f, 0, 3}};
+  check_gradient(y, [&](View a, View d) { return cross_entropy(a, labels, weighed, d); });
+  check_gradient(y, [&](View a, View d) { return binary_cross_entropy(a, labels, d); });
+  Tensor teacher = normal({3, 5}, 10);
+  check_gradient(y, [&](View a, View d) {
+    return distillation(a, labels, view(teacher), {.alpha = 0.7f, .temperature = 2}, d);
+  });
   Tensor target = normal({3, 5}, 9);
   check_gradient(y, [&](View a, View d) { return mean_squared_error(a, view(target), d); });
 }
@@ -92,6 +99,19 @@ TEST_CASE("mean squared error: against labels it is against one-hot targets") {
   CHECK(mean_squared_error(view(zero), labels, {}) == doctest::Approx(2.0 / 6));
   CHECK(loss(MeanSquaredError{}, view(zero), labels, {}) == doctest::Approx(2.0 / 6));
   CHECK(loss(CrossEntropy{}, view(zero), labels, {}) == doctest::Approx(std::log(3.0)));
+}
+
+TEST_CASE("weights of one are no weights; binary cross-entropy of huge logits is finite") {
+  Tensor y = normal({4, 3}, 7), a(y.shape()), b(y.shape());
+  const std::vector<int32_t> labels{0, 2, 1, 2};
+  const float plain = cross_entropy(view(y), labels, {.label_smoothing = 0.1f}, view(a));
+  CHECK(cross_entropy(view(y), labels, {.label_smoothing = 0.1f, .class_weights = {1, 1, 1}},
+                      view(b)) == doctest::Approx(plain));
+  for (size_t i = 0; i < 12; ++i) CHECK(a.read()[i] == doctest::Approx(b.read()[i]).epsilon(1e-4));
+  Tensor huge(Shape{1, 2}, {1e4f, -1e4f}), d(Shape{1, 2});
+  CHECK(binary_cross_entropy(view(huge), std::vector<int32_t>{0}, view(d)) == 0);
+  CHECK(binary_cross_entropy(view(huge), std::vector<int32_t>{1}, view(d)) == doctest::Approx(1e4));
+  CHECK(d.read()[0] == doctest::Approx(0.5));
 }
 
 TEST_CASE("labels and shapes that do not fit are errors") {
@@ -144,6 +164,12 @@ TEST_CASE("update rules: two steps by hand") {
   CHECK(two_steps(rule_of(Adam{})) == doctest::Approx(0.9 - second));
   CHECK(two_steps(rule_of(AdamW{.weight_decay = 0.2f})) ==
         doctest::Approx((0.98 - 0.1) * 0.98 - second));
+  // RMSprop, alpha 0.9: v = 0.025, then 0.1225
+  const double r1 = 0.5 / std::sqrt(0.025), r2 = -1 / std::sqrt(0.1225);
+  CHECK(two_steps(rule_of(RmsProp{.alpha = 0.9f})) == doctest::Approx(1 - 0.1 * (r1 + r2)));
+  CHECK(two_steps(rule_of(RmsProp{.alpha = 0.9f, .momentum = 0.5f})) ==
+        doctest::Approx(1 - 0.1 * (r1 + 0.5 * r1 + r2)));
+  CHECK(rule_of(RmsProp{}).slots() == 1);
   CHECK(rule_of(Sgd{}).slots() == 0);
   CHECK(rule_of(Sgd{.momentum = 0.5f}).slots() == 1);
   CHECK(rule_of(AdamW{}).slots() == 2);
@@ -153,7 +179,8 @@ TEST_CASE("update rules: two steps by hand") {
 TEST_CASE("update rules do not depend on where in the array a weight stands") {
   for (const Optimizer& optimizer :
        {Optimizer(Sgd{.weight_decay = 0.1f}), Optimizer(Sgd{.momentum = 0.9f, .nesterov = true}),
-        Optimizer(Adam{.weight_decay = 0.1f}), Optimizer(AdamW{})}) {
+        Optimizer(Adam{.weight_decay = 0.1f}), Optimizer(AdamW{}),
+        Optimizer(RmsProp{.weight_decay = 0.1f, .momentum = 0.4f})}) {
     Tensor w = normal({53}, 1), g = normal({53}, 2), a = normal({53}, 3), b(Shape{53});
     for (float& v : b.write()) v = 0.3f;
     const UpdateRule rule = rule_of(optimizer);

@@ -57,22 +57,42 @@ template <bool decoupled>
   }
 }
 
+// PyTorch's: the root of the running mean of squares, epsilon outside of it.
+template <bool with_momentum>
+[[gnu::always_inline]] inline void rmsprop(const Factors& f, const UpdateArgs& a) {
+  float* __restrict w = a.weight;
+  float* __restrict v = a.slot[0];
+  float* __restrict b = a.slot[1];
+  const float* __restrict g = a.grad;
+  for (int64_t i = 0; i < a.count; ++i) {
+    const float d = g[i] + f.decay * w[i];
+    v[i] = f.beta2 * v[i] + f.one_less2 * d * d;
+    const float scaled = d / (std::sqrt(v[i]) + f.epsilon);
+    if constexpr (with_momentum) b[i] = f.momentum * b[i] + scaled;
+    w[i] -= f.rate * (with_momentum ? b[i] : scaled);
+  }
+}
+
 struct Loops {
-  Loop sgd, momentum, nesterov, adam, adamw;
+  Loop sgd, momentum, nesterov, adam, adamw, rmsprop, rmsprop_momentum;
 };
 
-#define SPARLET_LOOPS(suffix, target)                                                       \
-  target void sgd_##suffix(const Factors& f, const UpdateArgs& a) { sgd(f, a); }            \
-  target void momentum_##suffix(const Factors& f, const UpdateArgs& a) {                    \
-    sgd_momentum<false>(f, a);                                                              \
-  }                                                                                         \
-  target void nesterov_##suffix(const Factors& f, const UpdateArgs& a) {                    \
-    sgd_momentum<true>(f, a);                                                               \
-  }                                                                                         \
-  target void adam_##suffix(const Factors& f, const UpdateArgs& a) { adam<false>(f, a); }   \
-  target void adamw_##suffix(const Factors& f, const UpdateArgs& a) { adam<true>(f, a); }   \
-  constexpr Loops suffix{sgd_##suffix, momentum_##suffix, nesterov_##suffix, adam_##suffix, \
-                         adamw_##suffix};
+#define SPARLET_LOOPS(suffix, target)                                                            \
+  target void sgd_##suffix(const Factors& f, const UpdateArgs& a) { sgd(f, a); }                 \
+  target void momentum_##suffix(const Factors& f, const UpdateArgs& a) {                         \
+    sgd_momentum<false>(f, a);                                                                   \
+  }                                                                                              \
+  target void nesterov_##suffix(const Factors& f, const UpdateArgs& a) {                         \
+    sgd_momentum<true>(f, a);                                                                    \
+  }                                                                                              \
+  target void adam_##suffix(const Factors& f, const UpdateArgs& a) { adam<false>(f, a); }        \
+  target void adamw_##suffix(const Factors& f, const UpdateArgs& a) { adam<true>(f, a); }        \
+  target void rms_##suffix(const Factors& f, const UpdateArgs& a) { rmsprop<false>(f, a); }      \
+  target void rms_momentum_##suffix(const Factors& f, const UpdateArgs& a) {                     \
+    rmsprop<true>(f, a);                                                                         \
+  }                                                                                              \
+  constexpr Loops suffix{sgd_##suffix,   momentum_##suffix, nesterov_##suffix,    adam_##suffix, \
+                         adamw_##suffix, rms_##suffix,      rms_momentum_##suffix};
 
 SPARLET_LOOPS(baseline, )
 #ifdef SPARLET_WIDE
@@ -101,6 +121,13 @@ void update(const UpdateRule& rule, const UpdateArgs& args) {
   const Loops& best = loops();
   if (rule.kind == UpdateRule::Kind::sgd) {
     (rule.momentum == 0 ? best.sgd : rule.nesterov ? best.nesterov : best.momentum)(f, args);
+    return;
+  }
+  if (rule.kind == UpdateRule::Kind::rmsprop) {
+    f.beta2 = rule.beta2;
+    f.one_less2 = float(1 - double(rule.beta2));
+    f.epsilon = rule.epsilon;
+    (rule.momentum == 0 ? best.rmsprop : best.rmsprop_momentum)(f, args);
     return;
   }
   const double t = double(args.step);

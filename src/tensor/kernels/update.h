@@ -1,4 +1,4 @@
-// Update rules of the optimisers, on raw pointers: SGD (momentum, Nesterov), Adam, AdamW.
+// Update rules of the optimisers, on raw pointers: SGD (momentum, Nesterov), Adam, AdamW, RMSprop.
 #pragma once
 #include <cstdint>
 
@@ -13,15 +13,19 @@ struct UpdateArgs {
   int64_t step;       // from 1
 };
 
-// Definitions as in PyTorch 1.13. Weight decay: added to the gradient (sgd, adam) or decoupled
-// (adamw, Loshchilov & Hutter 2019).
+// Definitions as in PyTorch 1.13. Weight decay: added to the gradient (sgd, adam, rmsprop) or
+// decoupled (adamw, Loshchilov & Hutter 2019). rmsprop: Tieleman & Hinton 2012, lecture 6.5, not
+// centred.
 struct UpdateRule {
-  enum class Kind { sgd, adam, adamw } kind = Kind::sgd;
-  float momentum = 0;       // sgd
+  enum class Kind { sgd, adam, adamw, rmsprop } kind = Kind::sgd;
+  float momentum = 0;       // sgd, rmsprop
   bool nesterov = false;    // sgd
-  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;   // adam, adamw (Kingma & Ba 2015)
+  float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;   // adam, adamw (Kingma & Ba 2015); rmsprop: beta2, epsilon
   float weight_decay = 0;
-  int slots() const { return kind != Kind::sgd ? 2 : momentum != 0 ? 1 : 0; }
+  int slots() const {
+    const int momenta = momentum != 0 ? 1 : 0;
+    return kind == Kind::sgd ? momenta : kind == Kind::rmsprop ? 1 + momenta : 2;
+  }
 };
 
 void update(const UpdateRule&, const UpdateArgs&);
