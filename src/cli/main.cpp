@@ -1,9 +1,12 @@
 // The sparlet tool: reads the command line (the only user of CLI11) and calls a subcommand.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "cli/commands.h"
 #include "tensor/error.h"
+#include "tensor/nearest.h"
 
 namespace {
 
@@ -117,6 +120,18 @@ void add_export(CLI::App& app, ExportArgs& a) {
   c.callback([&a] { export_model(a); });
 }
 
+// CLI11 tells of a missing subcommand only that there is one.
+void check_subcommand(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> known;
+  bool found = word.starts_with("-");
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    found = found || command->get_name() == word;
+    if (!command->get_group().empty()) known.push_back(command->get_name());
+  }
+  require(found, "no subcommand '{}', one of {}{}", word, fmt::join(known, ", "),
+          did_you_mean(word, known));
+}
+
 // One line, whatever the library says.
 int report(const char* what, int code, const char* prefix = "") {
   std::string line = what;
@@ -156,6 +171,11 @@ int main(int argc, char** argv) {
   hidden.add_option("run", worker, "run folder")->required();
   hidden.callback([&worker] { sparlet::cli::worker(worker); });
   try {
+    if (argc == 1) {
+      fmt::print("{}", app.help());
+      return 0;
+    }
+    check_subcommand(app, argv[1]);
     app.parse(argc, argv);
     std::fflush(stdout);
     return 0;
