@@ -14,8 +14,6 @@ fi
 mkdir -p runs
 start=$SECONDS
 build/src/cli/sparlet search examples/digits.toml --out "$run" --seed 1 --workers "${WORKERS:-$(nproc)}"
-echo
-echo "Searched for $((SECONDS - start)) s. The Pareto front, on validation samples:"
-build/src/cli/sparlet show "$run"
-echo
-echo "The models are $run/models/ARM.spt; 'build/src/cli/sparlet show --help' says what else can be seen."
+echo "Searched for $((SECONDS - start)) s. The table above is the Pareto front, on validation samples; the models are"
+echo "$run/models/ARM.spt. 'build/src/cli/sparlet show $run ARM' shows one of them layer by layer,"
+echo "'build/src/cli/sparlet test $run ARM' its error on the test samples."

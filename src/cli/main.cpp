@@ -14,7 +14,10 @@ using namespace sparlet;
 using namespace sparlet::cli;
 
 void data_options(CLI::App& app, DataOptions& data) {
-  app.add_option("--data", data.source, "digits, mnist, fashion or idx")->capture_default_str();
+  app.add_option(
+         "--data", data.source,
+         "digits, gestures, touch (built in), mnist, fashion, idx, cifar10, cifar100, har, npz")
+      ->capture_default_str();
   app.add_option("--path", data.path, "folder of its files");
   app.add_option("--train-samples", data.train, "training samples; 0: all");
   app.add_option("--validation-samples", data.validation, "validation samples; 0: the usual share");

@@ -137,7 +137,7 @@ void search(const SearchArgs& args) {
   if (args.json) return print_json(result);
   if (!result.complete) fmt::print("Not complete: {}.\n", result.note);
   fmt::print("{}\nhypervolume {:.4f}, {} trials; models: {}/ARM.spt\n",
-             trial_table(result.front).text(), result.hypervolume, result.trials.size(),
+             front_table(result.front, result.objectives), result.hypervolume, result.trials.size(),
              result.folder.models().string());
 }
 

@@ -133,7 +133,8 @@ void show(const ShowArgs& args) {
                                                   args.all ? "list" : "front")
                                     : " has been trained yet");
   } else {
-    fmt::print("{}", trial_table(list).text());
+    const bool plain = !args.all && args.where.empty();
+    fmt::print("{}", plain ? front_table(list, run.config.objectives) : trial_table(list).text());
   }
   fmt::print("\n");
   print_phases(phases_of(run));

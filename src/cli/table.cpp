@@ -171,4 +171,14 @@ nlohmann::json to_json(const cost::Cost& c) {
           {"layers", layers}};
 }
 
+std::string front_table(const std::vector<search::Trial>& front,
+                        const std::vector<search::Objective>& objectives) {
+  std::vector<search::Trial> within = front;
+  std::erase_if(within, [&](const search::Trial& t) { return !within_references(t, objectives); });
+  if (within.empty() || within.size() == front.size()) return trial_table(front).text();
+  return trial_table(within).text() +
+         fmt::format("(and {} on the front beyond a reference: show --all)\n",
+                     front.size() - within.size());
+}
+
 }  // namespace sparlet::cli

@@ -73,6 +73,11 @@ std::vector<int> front_of(const std::vector<Trial>& trials,
   return front;
 }
 
+bool within_references(const Trial& trial, const std::vector<Objective>& objectives) {
+  const Values row = normalised(objectives, values_of(trial, objectives));
+  return std::all_of(row.begin(), row.end(), [](double v) { return v <= 1; });
+}
+
 double hypervolume_of(const std::vector<Trial>& trials, const std::vector<Objective>& objectives) {
   std::vector<Values> rows;
   for (const Trial& t : trials) {

@@ -55,6 +55,8 @@ struct Trial {
 std::vector<double> values_of(const Trial&, const std::vector<Objective>&);
 // Arms of the non-dominated done trials, in order.
 std::vector<int> front_of(const std::vector<Trial>&, const std::vector<Objective>&);
+// Whether no objective is worse than its reference: of interest, and of worth to the hypervolume.
+bool within_references(const Trial&, const std::vector<Objective>&);
 // Of the front, in the box that ideals and references span (its own volume is 1).
 double hypervolume_of(const std::vector<Trial>&, const std::vector<Objective>&);
 
