@@ -130,26 +130,27 @@ TEST_CASE("executor: gradients of shared values add up") {
 TEST_CASE("executor: nothing is allocated between steps") {
   Rng rng(2);
   for (const Kernels* kernels : all_kernels()) {
-    CAPTURE(std::string(kernels->name));
-    const Net net = testing::masked_cnn(1);
-    const UpdateRule rule{.kind = UpdateRule::Kind::adam};
-    Executor executor(net,
-                      {.batch = 4, .mode = Mode::train, .kernels = kernels, .slots = rule.slots()});
-    Tensor x = testing::random({4, 1, 8, 8}, rng);
-    const View samples = view(x);
-    auto step = [&](int64_t t) {
-      executor.set_input(net.graph.at("x"), samples);
-      executor.forward(4);
-      for (float& g : executor.output_grad().span<float>()) g = 0.1f;
-      executor.backward();
-      executor.step(rule, 1e-3f, t);
-    };
-    step(1), step(2);
-    const int64_t before = allocations;
-    delete new int64_t(before);
-    REQUIRE(allocations == before + 1);  // the counter counts
-    for (int64_t t = 3; t < 8; ++t) step(t);
-    CHECK(allocations == before + 1);
+    for (const Net& net : {testing::masked_cnn(1), testing::recurrent(1)}) {
+      CAPTURE(std::string(kernels->name));
+      const UpdateRule rule{.kind = UpdateRule::Kind::adam};
+      Executor executor(
+          net, {.batch = 4, .mode = Mode::train, .kernels = kernels, .slots = rule.slots()});
+      Tensor x = testing::random(batched(4, net.graph[net.graph.at("x")].type.shape), rng);
+      const View samples = view(x);
+      auto step = [&](int64_t t) {
+        executor.set_input(net.graph.at("x"), samples);
+        executor.forward(4);
+        for (float& g : executor.output_grad().span<float>()) g = 0.1f;
+        executor.backward();
+        executor.step(rule, 1e-3f, t);
+      };
+      step(1), step(2);
+      const int64_t before = allocations;
+      delete new int64_t(before);
+      REQUIRE(allocations == before + 1);  // the counter counts
+      for (int64_t t = 3; t < 8; ++t) step(t);
+      CHECK(allocations == before + 1);
+    }
   }
 }
 

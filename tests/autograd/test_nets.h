@@ -62,6 +62,29 @@ inline Net cnn(uint64_t seed, bool masked) {
   m.op(linear_op, "fc", {y, m.param("fc.w", {5, 48}), m.param("fc.b", {5})});
   return m.net;
 }
+
+// x(8,8) -> lstm, gru and rnn side by side, in one and in two directions -> fc(5).
+inline Net recurrent(uint64_t seed) {
+  Maker m(seed);
+  const Id x = m.input({8, 8});
+  const auto layer = [&](const OpDef& op, int64_t gates, bool two) {
+    const std::string name(op.name);
+    std::vector<Id> in{x};
+    for (const char* direction : {"", "_reverse"}) {
+      if (*direction && !two) break;
+      in.push_back(m.param(name + ".w_ih" + direction, {gates * 3, 8}));
+      in.push_back(m.param(name + ".w_hh" + direction, {gates * 3, 3}));
+      in.push_back(m.param(name + ".b_ih" + direction, {gates * 3}));
+      in.push_back(m.param(name + ".b_hh" + direction, {gates * 3}));
+    }
+    return m.op(op, name, in, two ? Attrs{{"bidirectional", 1.0}} : Attrs{});
+  };
+  const Id all = m.op(concat_op, "all",
+                      {layer(lstm_op, 4, false), layer(gru_op, 3, true), layer(rnn_op, 1, false)});
+  m.op(linear_op, "fc", {all, m.param("fc.w", {5, 10 * 3 + 9 * 6 + 9 * 3})});
+  return m.net;
+}
+
 inline Net small_cnn(uint64_t seed) { return cnn(seed, false); }
 inline Net masked_cnn(uint64_t seed) { return cnn(seed, true); }
 
