@@ -1,0 +1,358 @@
+#include "layer_references.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sparlet::reference {
+namespace {
+
+using Values = std::vector<double>;
+using Index = std::vector<int64_t>;
+
+// Calls visit(coordinates, number) for all elements.
+template <class Visit>
+void each(const Shape& shape, Visit visit) {
+  Index at(size_t(shape.rank()), 0);
+  for (int64_t i = 0; i < count(shape); ++i) {
+    int64_t rest = i;
+    for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+      at[size_t(axis)] = rest % shape[axis];
+      rest /= shape[axis];
+    }
+    visit(at, i);
+  }
+}
+int64_t number(const Shape& shape, const Index& at) {
+  int64_t i = 0;
+  for (int axis = 0; axis < shape.rank(); ++axis) i = i * shape[axis] + at[size_t(axis)];
+  return i;
+}
+
+// An attribute as a list; `fallback` where it is missing.
+Values list(const Node& node, std::string_view key, Values fallback) {
+  const auto found = node.attrs.find(key);
+  if (found == node.attrs.end()) return fallback;
+  if (const auto* one = std::get_if<double>(&found->second)) return {*one};
+  return std::get<Values>(found->second);
+}
+
+// (d,h,w) of attributes of 1, 2 or 3 axes; missing axes get `rest`.
+std::array<int64_t, 3> triple(const Node& node, std::string_view key, int axes, double usual,
+                              int64_t rest) {
+  Values values = list(node, key, {usual});
+  if (values.size() == 1) values.assign(size_t(axes), values[0]);
+  std::array<int64_t, 3> result{rest, rest, rest};
+  for (int i = 0; i < axes; ++i) result[size_t(3 - axes + i)] = int64_t(values[size_t(i)]);
+  return result;
+}
+// The padding before each of (d,h,w).
+std::array<int64_t, 3> before(const Node& node, int axes) {
+  const Values values = list(node, "pad", {0});
+  if (axes == 2) {
+    const auto sides = node.sides("pad");
+    return {0, sides[0], sides[2]};
+  }
+  if (axes == 1) return {0, 0, int64_t(values[0])};
+  return triple(node, "pad", 3, 0, 0);
+}
+// (c, d,h,w) of (c, some of them).
+Shape wide(const Shape& s, int lead = 1) {
+  Shape shape;
+  for (int i = 0; i < lead; ++i) shape.push_back(s[i]);
+  for (int i = s.rank() - lead; i < 3; ++i) shape.push_back(1);
+  for (int i = lead; i < s.rank(); ++i) shape.push_back(s[i]);
+  return shape;
+}
+
+// visit(y's number, x's number or -1, w's number): each product of a convolution.
+template <class Visit>
+void products(const Node& node, const Shape& x, const Shape& w, const Shape& y, Visit visit) {
+  const int axes = x.rank() - 1;
+  const auto stride = triple(node, "stride", axes, 1, 1);
+  const auto dilation = triple(node, "dilation", axes, 1, 1);
+  const auto pad = before(node, axes);
+  const int64_t groups = node.integer("groups", 1), per_group = y[0] / groups;
+  const Shape xs = wide(x), ws = wide(w, 2), ys = wide(y);
+  each(ys, [&](const Index& at, int64_t to) {
+    each({ws[1], ws[2], ws[3], ws[4]}, [&](const Index& k, int64_t) {
+      Index from{at[0] / per_group * ws[1] + k[0]};
+      bool inside = true;
+      for (int i = 0; i < 3; ++i) {
+        from.push_back(at[size_t(i + 1)] * stride[size_t(i)] - pad[size_t(i)] +
+                       k[size_t(i + 1)] * dilation[size_t(i)]);
+        inside = inside && from.back() >= 0 && from.back() < xs[i + 1];
+      }
+      if (inside) visit(to, number(xs, from), number(ws, {at[0], k[0], k[1], k[2], k[3]}));
+    });
+  });
+}
+
+Values convolution(const Node& node, const std::vector<Array>& in) {
+  const Shape& y = node.type.shape;
+  Values result(size_t(count(y)), 0.0);
+  if (in.size() > 2)
+    each(y, [&](const Index& at, int64_t i) { result[size_t(i)] = in[2].v[size_t(at[0])]; });
+  products(node, in[0].shape, in[1].shape, y, [&](int64_t to, int64_t from, int64_t weight) {
+    result[size_t(to)] += in[0].v[size_t(from)] * in[1].v[size_t(weight)];
+  });
+  return result;
+}
+
+// Each product of the convolution from y's map to x's, backwards.
+Values transposed(const Node& node, const std::vector<Array>& in) {
+  const Shape& y = node.type.shape;
+  Values result(size_t(count(y)), 0.0);
+  if (in.size() > 2)
+    each(y, [&](const Index& at, int64_t i) { result[size_t(i)] = in[2].v[size_t(at[0])]; });
+  products(node, y, in[1].shape, in[0].shape, [&](int64_t from, int64_t to, int64_t weight) {
+    result[size_t(to)] += in[0].v[size_t(from)] * in[1].v[size_t(weight)];
+  });
+  return result;
+}
+
+// All elements under each window of a pooling layer: combine(elements, size of the window).
+template <class Combine>
+Values pool(const Node& node, const Array& x, Combine combine) {
+  const int axes = x.shape.rank() - 1;
+  const auto size = triple(node, "size", axes, 1, 1);
+  const auto stride = node.has("stride") ? triple(node, "stride", axes, 1, 1) : size;
+  const auto pad = before(node, axes);
+  const Shape xs = wide(x.shape), ys = wide(node.type.shape);
+  Values result;
+  each(ys, [&](const Index& at, int64_t) {
+    Values seen;
+    each({size[0], size[1], size[2]}, [&](const Index& k, int64_t) {
+      Index from{at[0]};
+      bool inside = true;
+      for (size_t i = 0; i < 3; ++i) {
+        from.push_back(at[i + 1] * stride[i] - pad[i] + k[i]);
+        inside = inside && from.back() >= 0 && from.back() < xs[int(i) + 1];
+      }
+      if (inside) seen.push_back(x.v[size_t(number(xs, from))]);
+    });
+    result.push_back(combine(seen, size[0] * size[1] * size[2]));
+  });
+  return result;
+}
+Values max_pool(const Node& node, const std::vector<Array>& in) {
+  return pool(node, in[0],
+              [](const Values& seen, int64_t) { return *std::ranges::max_element(seen); });
+}
+Values avg_pool(const Node& node, const std::vector<Array>& in) {
+  const bool count_pad = node.integer("count_pad", 1) == 1;
+  return pool(node, in[0], [count_pad](const Values& seen, int64_t size) {
+    double sum = 0;
+    for (double v : seen) sum += v;
+    return sum / double(count_pad ? size : int64_t(seen.size()));
+  });
+}
+
+Values adaptive(const Node& node, const std::vector<Array>& in) {
+  const Shape xs = wide(in[0].shape), ys = wide(node.type.shape);
+  Values result;
+  each(ys, [&](const Index& at, int64_t) {
+    double sum = 0, seen = 0;
+    each(xs, [&](const Index& from, int64_t i) {
+      bool inside = from[0] == at[0];
+      for (int axis = 1; axis < 4; ++axis) {
+        const double o = double(ys[axis]), s = double(xs[axis]), p = double(at[size_t(axis)]);
+        inside = inside && double(from[size_t(axis)]) >= std::floor(p * s / o) &&
+                 double(from[size_t(axis)]) < std::ceil((p + 1) * s / o);
+      }
+      if (inside) sum += in[0].v[size_t(i)], ++seen;
+    });
+    result.push_back(sum / seen);
+  });
+  return result;
+}
+
+Values padded(const Node& node, const std::vector<Array>& in) {
+  const Shape &x = in[0].shape, &y = node.type.shape;
+  std::array<int64_t, 4> sides = node.sides("pad");
+  if (x.rank() == 2) sides = {0, 0, node.pair("pad", 0)[0], node.pair("pad", 0)[1]};
+  Values result(size_t(count(y)), node.number("value", 0));
+  each(x, [&](const Index& at, int64_t i) {
+    Index to = at;
+    to.back() += sides[2];
+    if (x.rank() == 3) to[1] += sides[0];
+    result[size_t(number(y, to))] = in[0].v[size_t(i)];
+  });
+  return result;
+}
+
+// The result whose element `at` is x's element origin(at).
+template <class Origin>
+Values moved(const Node& node, const Array& x, Origin origin) {
+  Values result;
+  each(node.type.shape, [&](const Index& at, int64_t) {
+    result.push_back(x.v[size_t(number(x.shape, origin(at)))]);
+  });
+  return result;
+}
+Values upsampled(const Node& node, const std::vector<Array>& in) {
+  const auto scale = node.pair("scale", 2);
+  return moved(node, in[0], [&](const Index& at) {
+    return Index{at[0], at[1] / scale[0], at[2] / scale[1]};
+  });
+}
+Values sliced(const Node& node, const std::vector<Array>& in) {
+  return moved(node, in[0], [&](Index at) {
+    int64_t& mine = at[size_t(node.integer("axis", 0))];
+    mine = node.integer("begin", 0) + mine * node.integer("step", 1);
+    return at;
+  });
+}
+Values turned(const Node& node, const std::vector<Array>& in) {
+  const Values axes = list(node, "axes", {});
+  return moved(node, in[0], [&](const Index& at) {
+    Index from(at.size());
+    for (size_t i = 0; i < at.size(); ++i) from[size_t(axes[i])] = at[i];
+    return from;
+  });
+}
+
+Values reduced(const Node& node, const Array& x, bool mean) {
+  const Values axes = list(node, "axes", {});
+  const bool keep = node.integer("keep", 0) == 1;
+  const Shape& y = node.type.shape;
+  Values result(size_t(count(y)), 0.0);
+  each(x.shape, [&](const Index& at, int64_t i) {
+    Index to;
+    for (size_t axis = 0; axis < at.size(); ++axis)
+      if (std::ranges::find(axes, double(axis)) == axes.end())
+        to.push_back(at[axis]);
+      else if (keep)
+        to.push_back(0);
+    if (to.empty()) to.push_back(0);
+    result[size_t(number(y, to))] +=
+        x.v[size_t(i)] * (mean ? double(count(y)) / double(count(x.shape)) : 1);
+  });
+  return result;
+}
+
+Values product(const Node& node, const std::vector<Array>& in) {
+  const bool flip_a = node.integer("transpose_a", 0) == 1;
+  const bool flip_b = node.integer("transpose_b", 0) == 1;
+  const Shape &a = in[0].shape, &b = in[1].shape;
+  const int last = a.rank() - 1;
+  Values result;
+  each(node.type.shape, [&](const Index& at, int64_t) {
+    double sum = 0;
+    for (int64_t k = 0; k < a[flip_a ? last - 1 : last]; ++k) {
+      Index left = at, right = at;
+      left[size_t(last)] = right[size_t(last) - 1] = k;
+      if (flip_a) std::swap(left[size_t(last)], left[size_t(last) - 1]);
+      if (flip_b) std::swap(right[size_t(last)], right[size_t(last) - 1]);
+      sum += in[0].v[size_t(number(a, left))] * in[1].v[size_t(number(b, right))];
+    }
+    result.push_back(sum);
+  });
+  return result;
+}
+
+Values softmax(const Node& node, const Array& x, bool logarithm) {
+  const size_t axis = size_t(node.integer("axis", 0));
+  Values result;
+  each(x.shape, [&](const Index& at, int64_t i) {
+    double sum = 0;
+    for (int64_t k = 0; k < x.shape[int(axis)]; ++k) {
+      Index other = at;
+      other[axis] = k;
+      sum += std::exp(x.v[size_t(number(x.shape, other))]);
+    }
+    const double value = x.v[size_t(i)] - std::log(sum);
+    result.push_back(logarithm ? value : std::exp(value));
+  });
+  return result;
+}
+
+Values layer_norm(const Node& node, const std::vector<Array>& in) {
+  const Array& x = in[0];
+  const int axes = in.size() > 1 ? in[1].shape.rank() : int(node.integer("axes", 1));
+  size_t row = 1;
+  for (int i = x.shape.rank() - axes; i < x.shape.rank(); ++i) row *= size_t(x.shape[i]);
+  Values result;
+  for (size_t i = 0; i < x.v.size(); ++i) {
+    const size_t begin = i / row * row;
+    double mean = 0, variance = 0;
+    for (size_t k = begin; k < begin + row; ++k) mean += x.v[k] / double(row);
+    for (size_t k = begin; k < begin + row; ++k)
+      variance += (x.v[k] - mean) * (x.v[k] - mean) / double(row);
+    const double y = (x.v[i] - mean) / std::sqrt(variance + node.number("epsilon", 1e-5));
+    result.push_back(in.size() > 1 ? y * in[1].v[i - begin] + in[2].v[i - begin] : y);
+  }
+  return result;
+}
+
+Op unary(double (*f)(double, const Node&)) {
+  return [f](const Node& node, const std::vector<Array>& in) {
+    Values result;
+    for (double x : in[0].v) result.push_back(f(x, node));
+    return result;
+  };
+}
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double relu6(double x) { return std::clamp(x, 0.0, 6.0); }
+
+Values prelu(const Node&, const std::vector<Array>& in) {
+  Values result;
+  each(in[0].shape, [&](const Index& at, int64_t i) {
+    const double x = in[0].v[size_t(i)], slope = in[1].v[in[1].v.size() > 1 ? size_t(at[0]) : 0];
+    result.push_back(x > 0 ? x : slope * x);
+  });
+  return result;
+}
+
+}  // namespace
+
+const std::map<std::string_view, Op>& ops() {
+  static const std::map<std::string_view, Op> table{
+      {"leaky_relu",
+       unary([](double x, const Node& n) { return x > 0 ? x : n.number("slope", 0.01) * x; })},
+      {"sigmoid", unary([](double x, const Node&) { return sigmoid(x); })},
+      {"tanh", unary([](double x, const Node&) { return std::tanh(x); })},
+      {"silu", unary([](double x, const Node&) { return x * sigmoid(x); })},
+      {"gelu",
+       unary([](double x, const Node&) { return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0))); })},
+      {"hardsigmoid", unary([](double x, const Node&) { return relu6(x + 3) / 6; })},
+      {"hardswish", unary([](double x, const Node&) { return x * relu6(x + 3) / 6; })},
+      {"elu", unary([](double x, const Node& n) {
+         return x > 0 ? x : n.number("alpha", 1) * std::expm1(x);
+       })},
+      {"scale", unary([](double x, const Node& n) {
+         return n.number("factor", 1) * x + n.number("offset", 0);
+       })},
+      {"exp", unary([](double x, const Node&) { return std::exp(x); })},
+      {"log", unary([](double x, const Node&) { return std::log(x); })},
+      {"sqrt", unary([](double x, const Node&) { return std::sqrt(x); })},
+      {"prelu", prelu},
+      {"softmax", [](const Node& n, const auto& in) { return softmax(n, in[0], false); }},
+      {"log_softmax", [](const Node& n, const auto& in) { return softmax(n, in[0], true); }},
+      {"conv1d", convolution},
+      {"conv2d", convolution},
+      {"conv3d", convolution},
+      {"conv_transpose2d", transposed},
+      {"max_pool", max_pool},
+      {"max_pool1d", max_pool},
+      {"max_pool3d", max_pool},
+      {"avg_pool", avg_pool},
+      {"avg_pool1d", avg_pool},
+      {"avg_pool3d", avg_pool},
+      {"adaptive_avg_pool1d", adaptive},
+      {"adaptive_avg_pool2d", adaptive},
+      {"pad", padded},
+      {"upsample_nearest2d", upsampled},
+      {"slice", sliced},
+      {"reshape", [](const Node&, const auto& in) { return in[0].v; }},
+      {"flatten", [](const Node&, const auto& in) { return in[0].v; }},
+      {"transpose", turned},
+      {"reduce_sum", [](const Node& n, const auto& in) { return reduced(n, in[0], false); }},
+      {"reduce_mean", [](const Node& n, const auto& in) { return reduced(n, in[0], true); }},
+      {"matmul", product},
+      {"layer_norm", layer_norm},
+  };
+  return table;
+}
+
+}  // namespace sparlet::reference
