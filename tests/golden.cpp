@@ -24,7 +24,7 @@ void run(const fs::path& folder, Count& count) {
     const golden::Case test = golden::read_case(folder);
     for (const Kernels* kernels : all_kernels()) {
       path = kernels->name;
-      require(golden::run_layer(test, *kernels) || golden::run_recurrent(test, *kernels) || golden::run_attention(test, *kernels) ||
+      require(golden::run_layer(test, *kernels) || golden::run_recurrent(test, *kernels) ||
                   golden::run_attention(test, *kernels) || golden::run_training(test, *kernels) ||
                   golden::run_loss(test),
               "unknown op {}", test.op);

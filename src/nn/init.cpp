@@ -86,10 +86,14 @@ Tensor fresh_leaf(const Graph& graph, const Node& leaf, const Use& use, Rng& rng
   require(leaf.type.dtype == DType::f32, "{} ({}): {} cannot be drawn; give value=NUMBER",
           leaf.name, leaf.op->name, name_of(leaf.type.dtype));
   const OpDef* op = use.node ? use.node->op : nullptr;
-  if ((op == &conv2d_op || op == &linear_op) && use.input == 2)
+  const bool weighted = op == &conv1d_op || op == &conv2d_op || op == &conv3d_op ||
+                        op == &conv_transpose2d_op || op == &linear_op;
+  if (weighted && use.input == 2)
     return fresh_bias(shape[0], graph[use.node->in[1]].type.shape, rng);
   if (op == &lstm_op || op == &gru_op || op == &rnn_op)
     return fresh_recurrent(shape, graph[use.node->in[2]].type.shape[1], rng);
+  if (op == &layer_norm_op) return filled(shape, use.input == 1 ? 1 : 0);
+  if (op == &prelu_op) return filled(shape, 0.25f);
   if (op == &batch_norm_op) return filled(shape, use.input == 1 || use.input == 4 ? 1 : 0);
   if (op == &mul_op) return filled(shape, 1);
   if (op == &add_op || op == &sub_op || leaf.op == &state_op) return filled(shape, 0);

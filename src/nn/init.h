@@ -25,7 +25,8 @@ Tensor fresh_recurrent(const Shape&, int64_t hidden, Rng&);
 
 // The graph with fresh values for all leaves, each by its use: weights of conv2d and linear by
 // kaiming_uniform, their biases by fresh_bias, those of lstm, gru and rnn by fresh_recurrent,
-// batch_norm's gamma, beta, mean and variance 1, 0, 0 and 1, factors 1, addends 0. A leaf with the
+// batch_norm's gamma, beta, mean and variance 1, 0, 0 and 1, layer_norm's gamma and
+// beta 1 and 0, prelu's slope 0.25, factors 1, addends 0. A leaf with the
 // attribute `value` (a number, or one for each element) has that. Throws Error naming a constant
 // without it.
 Net initialized(const Graph&, Rng&);

@@ -277,6 +277,8 @@ class Lowering {
   }
 
   Lowered softmax(Id id, const Node& node) {
+    require(node.integer("axis", 0) == 0 && node.type.shape.rank() != 2,
+            "{} (softmax): only over features or channels it has an int8 form", node.name);
     return simple(id, node, softmax_i8_op, {as_declared(node, 0)}, {1.0f / 256, -128});
   }
 
