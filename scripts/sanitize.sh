@@ -13,5 +13,5 @@ esac
 export ASAN_OPTIONS=detect_leaks=$leaks:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 scripts/install-deps.sh
-exec scripts/run-tests.sh build-asan -Dbuildtype=debugoptimized -Db_ndebug=false \
+exec scripts/run-tests.sh build-asan -Dbuildtype=plain -Doptimization=1 -Ddebug=true -Db_ndebug=false \
   -Db_sanitize=address,undefined -Db_lundef=false
