@@ -10,6 +10,8 @@ namespace sparlet::search {
 
 namespace {
 
+constexpr int64_t kMostLayers = 64;
+
 // Reads the parameters of one prefix: at("filters") is "block_1_layer_2_filters".
 struct Scope {
   const Point& point;
@@ -19,6 +21,12 @@ struct Scope {
   int64_t integer(std::string_view name, int64_t fallback, int64_t least) const {
     const int64_t value = point.integer(at(name), fallback);
     require(value >= least, "parameter '{}': {} is below {}", at(name), value, least);
+    return value;
+  }
+  // Of blocks and layers: every one is a node or more.
+  int64_t count(std::string_view name, int64_t fallback, int64_t least) const {
+    const int64_t value = integer(name, fallback, least);
+    require(value <= kMostLayers, "parameter '{}': {} is above {}", at(name), value, kMostLayers);
     return value;
   }
   double fraction(std::string_view name, double fallback) const {
@@ -98,10 +106,10 @@ Net build_chain_cnn(const Point& point, const DataSpec& spec, Rng& rng) {
   NetBuilder builder(rng);
   Var x = builder.data_input(spec);
   const Scope top{point, ""};
-  for (int64_t b = 1, blocks = top.integer("blocks", 1, 1); b <= blocks; ++b) {
+  for (int64_t b = 1, blocks = top.count("blocks", 1, 1); b <= blocks; ++b) {
     const Scope block{point, fmt::format("block_{}_", b)};
     const NameScope name(builder, fmt::format("b{}", b));
-    for (int64_t l = 1, layers = block.integer("layers", 1, 1); l <= layers; ++l) {
+    for (int64_t l = 1, layers = block.count("layers", 1, 1); l <= layers; ++l) {
       const NameScope inner(builder, fmt::format("l{}", l));
       x = layer(x, {point, block.at(fmt::format("layer_{}_", l))});
     }
@@ -114,12 +122,21 @@ Net build_chain_cnn(const Point& point, const DataSpec& spec, Rng& rng) {
     x = nn::global_avg_pool(x);
   else
     top.reject("head", head, {"global_average", "flatten"});
-  for (int64_t d = 1, layers = top.integer("dense_layers", 0, 0); d <= layers; ++d) {
+  for (int64_t d = 1, layers = top.count("dense_layers", 0, 0); d <= layers; ++d) {
     const int64_t units = top.integer(fmt::format("dense_{}_units", d), 32, 1);
     x = nn::relu(nn::linear(x, fmt::format("fc{}", d), {.out = units}));
     x = drop(x, top, "dense_dropout");
   }
   return builder.finish(nn::linear(x, "out", {.out = spec.classes}));
+}
+
+std::vector<std::string> chain_cnn_names() {
+  std::vector<std::string> names = {
+      "blocks", "block_#_layers", "block_#_pool",  "block_#_pool_size", "block_#_dropout",
+      "head",   "dense_layers",   "dense_#_units", "dense_dropout"};
+  for (const char* word : {"type", "filters", "kernel", "stride", "ratio"})
+    names.push_back(fmt::format("block_#_layer_#_{}", word));
+  return names;
 }
 
 Builder builder_named(const std::string& name) {

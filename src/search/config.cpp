@@ -65,7 +65,11 @@ void grow(List& list, size_t index) {
 
 void apply(Draft& draft, const Setting& given) {
   if (given.path == "user" || given.path.starts_with("user.")) {
-    if (given.path != "user") draft.config.user[given.path.substr(5)] = given.value;
+    if (given.path == "user")
+      require(given.value == TomlValue{}, "{}: user: expected a table, got {}", given.where,
+              to_string(given.value));
+    else
+      draft.config.user[given.path.substr(5)] = given.value;
     return;
   }
   Setting setting = given;
@@ -76,6 +80,10 @@ void apply(Draft& draft, const Setting& given) {
     if (place.list == "parameter") grow(draft.parameters, place.index);
     if (place.list == "constraint") grow(draft.config.constraints, place.index);
     if (place.list == "objective") grow(draft.boxes, place.index);
+    if (place.list == "constraint" && draft.config.constraints[place.index].where.empty())
+      draft.config.constraints[place.index].where = setting.where;
+    if (place.list == "objective" && draft.boxes[place.index].where.empty())
+      draft.boxes[place.index].where = setting.where;
     if (place.list == "parameter" && draft.parameters[place.index].parameter.where.empty())
       draft.parameters[place.index].parameter.where = setting.where;
   }
@@ -124,19 +132,23 @@ void finish_parameters(Draft& draft) {
     draft.config.parameters.push_back(p.parameter);
   }
   for (const Constraint& c : draft.config.constraints)
-    require(!c.expression.empty(), "[[constraint]]: \"expression\" is missing");
+    require(!c.expression.empty(), "{}: [[constraint]]: \"expression\" is missing", c.where);
 }
 
 void finish_objectives(Draft& draft) {
   std::vector<std::string> names = draft.objectives;
+  for (const std::string& name : names)
+    require(std::count(names.begin(), names.end(), name) == 1,
+            "{}: objectives: \"{}\" stands twice", draft.objectives_where, name);
   for (const Draft::ObjectiveDraft& box : draft.boxes) {
-    require(!box.name.empty(), "[[objective]]: \"name\" is missing");
+    require(!box.name.empty(), "{}: [[objective]]: \"name\" is missing", box.where);
+    for (const Draft::ObjectiveDraft* other = draft.boxes.data(); other != &box; ++other)
+      require(other->name != box.name, "{}: [[objective]]: \"{}\" stands twice", box.where,
+              box.name);
     if (std::find(names.begin(), names.end(), box.name) == names.end()) names.push_back(box.name);
   }
   if (names.empty()) names = {"error", "size", "memory"};
   for (const std::string& name : names) {
-    require(std::count(names.begin(), names.end(), name) == 1, "objectives: \"{}\" stands twice",
-            name);
     Objective objective = network_objective(name);
     std::string where = "objectives";
     for (const Draft::ObjectiveDraft& box : draft.boxes)

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tensor/error.h"
+#include "tensor/nearest.h"
 
 namespace sparlet::search {
 
@@ -46,6 +47,10 @@ std::string Reading::string() const {
 }
 
 std::string Reading::one_of(std::initializer_list<std::string_view> words) const {
+  return one_of(std::span(words.begin(), words.size()));
+}
+
+std::string Reading::one_of(std::span<const std::string_view> words) const {
   const auto* value = setting_.value.get<std::string>();
   if (value)
     for (const std::string_view word : words)
@@ -53,7 +58,8 @@ std::string Reading::one_of(std::initializer_list<std::string_view> words) const
   std::string wanted;
   for (const std::string_view word : words)
     wanted += fmt::format("{}\"{}\"", wanted.empty() ? "one of " : ", ", word);
-  wrong(wanted);
+  const std::string near = value ? nearest(*value, words) : "";
+  wrong(wanted + (near.empty() ? "" : fmt::format(" (the nearest is \"{}\")", near)));
 }
 
 std::vector<TomlValue> Reading::list() const {
@@ -68,6 +74,7 @@ constexpr int64_t kMany = std::numeric_limits<int64_t>::max();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 void set_objectives(Draft& d, const Reading& r, size_t) {
+  d.objectives_where = r.setting().where;
   static const char* cumulative[] = {"error", "size", "memory", "latency"};
   if (r.setting().value.get<int64_t>()) {
     d.objectives.assign(cumulative, cumulative + r.whole(1, 4));
@@ -103,8 +110,9 @@ void set_bounds(Draft& d, const Reading& r, size_t i) {
 // A choice's value as a word; a number keeps its text.
 std::string word_of(const Reading& r, const TomlValue& value) {
   if (const auto* v = value.get<std::string>(); v && !v->empty()) return *v;
-  if (value.get<int64_t>() || value.get<double>()) return to_string(value);
-  r.wrong("words or numbers");
+  if (value.get<int64_t>()) return to_string(value);
+  if (const auto* v = value.get<double>(); v && std::isfinite(*v)) return to_string(value);
+  r.wrong("words or finite numbers");
 }
 
 void set_values(Draft& d, const Reading& r, size_t i) {
@@ -137,6 +145,12 @@ void edit_box(Draft& d, size_t i, Edit edit) {
   };
 }
 
+std::string listed(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (const std::string_view word : words) text.append(text.empty() ? "" : ", ").append(word);
+  return text;
+}
+
 std::vector<Key> make_keys() {
   using D = Draft;
   using R = Reading;
@@ -152,11 +166,10 @@ std::vector<Key> make_keys() {
       {{"builder", "string", "chain_cnn", "\"chain_cnn\"", "what makes a net of a point"},
        [](D& d, const R& r, size_t) { d.config.builder = r.string(); }},
 
-      {{"data.source", "string", "digits, mnist, fashion, idx", "\"digits\"", "the data set"},
-       [](D& d, const R& r, size_t) {
-         d.config.data.source = r.one_of({"digits", "mnist", "fashion", "idx"});
-       }},
-      {{"data.path", "string", "a folder", "`$SPARLET_DATA/SOURCE`", "where its files are"},
+      {{"data.source", "string", listed(data_sources()), "\"digits\"", "the data set"},
+       [](D& d, const R& r, size_t) { d.config.data.source = r.one_of(data_sources()); }},
+      {{"data.path", "string", "a folder", "`$SPARLET_DATA/SOURCE`",
+        "where its files are; a file of npz"},
        [](D& d, const R& r, size_t) { d.config.data.path = r.string(); }},
       {{"data.train", "whole number", ">= 0", "0", "training samples; 0: as many as there are"},
        [](D& d, const R& r, size_t) { d.config.data.train = r.whole(0, kMany); }},
@@ -167,6 +180,24 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t) { d.config.data.test = r.whole(0, kMany); }},
       {{"data.validation_fraction", "number", "0.001 .. 0.9", "0.0833", "share that validates"},
        [](D& d, const R& r, size_t) { d.config.data.validation_fraction = r.number(0.001, 0.9); }},
+      {{"data.test_fraction", "number", "0.001 .. 0.9", "0.1667",
+        "npz without X_test: the share that tests"},
+       [](D& d, const R& r, size_t) { d.config.data.test_fraction = r.number(0.001, 0.9); }},
+      {{"data.by_group", "boolean", "", "false",
+        "har and npz: parts are split by whole groups (subjects)"},
+       [](D& d, const R& r, size_t) { d.config.data.by_group = r.boolean(); }},
+      {{"data.steps", "whole number", "0 .. 1000000", "0",
+        "sequences: made this long by `data.fit`; 0: as they are"},
+       [](D& d, const R& r, size_t) { d.config.data.steps = r.whole(0, 1000000); }},
+      {{"data.fit", "string", "pad, chop, subsample", "\"pad\"",
+        "how sequences get `data.steps` steps"},
+       [](D& d, const R& r, size_t) {
+         const std::string word = r.one_of({"pad", "chop", "subsample"});
+         d.config.data.fit = word == "pad" ? Fit::pad : word == "chop" ? Fit::chop : Fit::subsample;
+       }},
+      {{"data.channels_first", "boolean", "", "false",
+        "sequences: (steps, channels) as (channels, steps)"},
+       [](D& d, const R& r, size_t) { d.config.data.channels_first = r.boolean(); }},
       {{"data.seed", "whole number", ">= 0", "1", "draws the digits and the split"},
        [](D& d, const R& r, size_t) { d.config.data.seed = uint64_t(r.whole(0, kMany)); }},
 

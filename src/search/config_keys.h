@@ -1,6 +1,7 @@
 // The table of all keys of a config file: type, range, default, meaning, and where the value goes.
 #pragma once
 #include <functional>
+#include <span>
 
 #include "search/config.h"
 
@@ -16,6 +17,7 @@ class Reading {
   bool boolean() const;
   std::string string() const;
   std::string one_of(std::initializer_list<std::string_view> words) const;
+  std::string one_of(std::span<const std::string_view> words) const;
   std::vector<TomlValue> list() const;
   const Setting& setting() const { return setting_; }
   [[noreturn]] void wrong(const std::string& wanted) const;
@@ -36,6 +38,7 @@ struct Draft {
   };
   Config config;
   std::vector<std::string> objectives;  // of the key `objectives`; empty: not given
+  std::string objectives_where;
   std::vector<ParameterDraft> parameters;
   std::vector<ObjectiveDraft> boxes;  // of [[objective]]
 };

@@ -38,13 +38,13 @@ std::optional<Point> jittered(const Parameter& p, const Point& parent, Rng& rng)
 std::optional<Point> switched(const Parameter& p, const Point& parent, Rng& rng) {
   if (!parent.has(p.name) || p.values.size() < 2) return std::nullopt;
   const PointValue& old = parent.values.find(p.name)->second;
-  for (;;) {
-    const PointValue value = value_from(p.values[size_t(rng.below(int64_t(p.values.size())))]);
-    if (value == old) continue;
-    Point child = parent;
-    child.set(p.name, value);
-    return child;
-  }
+  std::vector<PointValue> others;
+  for (const std::string& word : p.values)
+    if (const PointValue value = value_from(word); value != old) others.push_back(value);
+  if (others.empty()) return std::nullopt;
+  Point child = parent;
+  child.set(p.name, others[size_t(rng.below(int64_t(others.size())))]);
+  return child;
 }
 
 std::optional<Point> toggled(const Parameter& p, const Point& parent) {

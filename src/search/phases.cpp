@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "search/check.h"
 #include "search/pareto.h"
 #include "search/sobol.h"
 #include "tensor/error.h"
@@ -14,7 +15,8 @@ namespace {
 // Streams of random numbers, one a use: mix(mix(seed, stream), arm).
 constexpr uint64_t kSobolStream = 101, kProposalStream = 102;
 constexpr int kMorphRounds = 5;          // of candidates, before giving up on morphs
-constexpr uint32_t kSobolTries = 20000;  // without anything new
+constexpr uint32_t kSobolTries = 20000;  // places of the sequence without anything new
+constexpr size_t kRefusals = 3;          // infeasible candidates that a GP proposal records
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -102,15 +104,21 @@ Proposer::Proposer(const Config& config, const Space& space, const Pipeline& pip
       spec_(spec),
       plan_(PhasePlan::of(config.search)),
       workers_(workers) {
-  for (const Objective& o : config.objectives) {
-    learned_.push_back(!is_cost(o.name));
-    if (!is_cost(o.name) && !pipeline.metrics.contains(o.name)) Metrics{}.value(o.name);  // throws
-  }
+  check(config, pipeline);
+  for (const Objective& o : config.objectives) learned_.push_back(!is_cost(o.name));
 }
 
 Metrics Proposer::predict(const Point& point) const {
   Rng rng(1);  // costs do not depend on weights
-  return costs_of(pipeline_.predict(pipeline_.build(point, spec_, pipeline_.user, rng), point));
+  try {
+    return costs_of(pipeline_.predict(pipeline_.build(point, spec_, pipeline_.user, rng), point));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    fail("the net does not fit in memory");
+  } catch (const std::exception& error) {
+    fail("the net cannot be built: {}", error.what());
+  }
 }
 
 std::optional<std::vector<double>> Proposer::known(const Point& point) {
@@ -160,13 +168,24 @@ Proposer::Next Proposer::next(const std::vector<Trial>& trials) {
 
 void Proposer::sobol(Round& round) {
   const Sobol sequence(space_.dimension(), mix(config_.seed, kSobolStream));
-  // A look never begins before the last one's end: all that lies there is in `seen`, or breaks a
-  // constraint.
+  // All trials so far are places of the sequence, in its order. Tries count from the last of them,
+  // so that a resumed run gives up where an uninterrupted one does.
+  if (!std::includes(round.seen.begin(), round.seen.end(), sobol_met_.begin(), sobol_met_.end())) {
+    sobol_met_.clear();
+    sobol_next_ = 0;
+  }
   for (uint32_t tried = 0; tried < kSobolTries; ++tried, ++sobol_next_) {
     const Point point = space_.from_unit(sequence.at(sobol_next_));
-    if (round.seen.contains(to_text(point)) || space_.violated(point)) continue;
+    if (space_.violated(point)) continue;
+    const std::string text = to_text(point);
+    if (round.seen.contains(text)) {
+      if (sobol_met_.insert(text).second) tried = 0;
+      continue;
+    }
     if (!known(point)) {
-      round.refuse(point, cache_[to_text(point)].reason);
+      round.refuse(point, cache_[text].reason);
+      sobol_met_.insert(text);
+      tried = 0;
       if (round.out.infeasible.size() >= 1000)
         fail("search space: the last 1000 designs were all infeasible; the last: {}",
              round.out.infeasible.back().reason);
@@ -207,9 +226,19 @@ void Proposer::gp(Round& round) {
   Rng rng(mix(round.rng.state(), 1));
   std::vector<Point> parents;
   for (const Trial* t : round.front) parents.push_back(t->point);
-  const auto found = propose(
-      space_, model, [this](const Point& p) { return known(p); }, parents, round.seen, rng);
-  if (found) round.out.trial = round.make(found->point, Status::pending);
+  std::vector<Point> refused;
+  const auto known_or_refused = [&](const Point& p) {
+    auto values = known(p);
+    if (!values && refused.size() < kRefusals) refused.push_back(p);
+    return values;
+  };
+  const auto found = propose(space_, model, known_or_refused, parents, round.seen, rng);
+  if (!found) return;
+  for (const Point& p : refused) {
+    known(p);  // its reason, should the cache have been cleared
+    round.refuse(p, cache_[to_text(p)].reason);
+  }
+  round.out.trial = round.make(found->point, Status::pending);
 }
 
 void Proposer::morphism(Round& round) {

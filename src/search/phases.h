@@ -33,7 +33,7 @@ int trained_count(const std::vector<Trial>&);  // all but the infeasible
 
 class Proposer {
  public:
-  // The references must outlive it. Throws Error for an objective that nothing measures.
+  // The references must outlive it. Throws Error where check() does.
   Proposer(const Config&, const Space&, const Pipeline&, const DataSpec&, int workers);
 
   // What comes next: infeasible candidates met on the way, then the trial to run. Without the
@@ -63,7 +63,9 @@ class Proposer {
   PhasePlan plan_;
   int workers_;
   std::vector<bool> learned_;  // by objective
-  uint32_t sobol_next_ = 0;    // where the last look at the sequence ended
+  // How far the Sobol sequence has been walked, and the trials met on it: spares walking it anew.
+  uint32_t sobol_next_ = 0;
+  std::set<std::string> sobol_met_;
   struct Known {
     std::optional<std::vector<double>> values;
     std::string reason;

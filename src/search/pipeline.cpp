@@ -30,16 +30,18 @@ Schedule schedule_of(const TrainingOptions& options, const Point& point) {
               .gamma = point.number("learning_gamma", options.learning_gamma)};
 }
 
-// The net that training starts from: the parent's weights, and its masks where this point prunes at
-// least as much (masks never grow back).
+// The net that training starts from: the parent's weights, and its masks where they leave the child
+// no sparser than this point asks for (masks never grow back).
 Net starting_net(const TrainJob& job, double target) {
   const auto masked = [&](const Net& net) {
     return target > 0 ? sparse::mask(net, {.sparsity = 0}) : net;
   };
   if (!job.parent) return masked(job.net);
-  // Half a permille: counts are rounded.
-  if (target > 0 && target >= 1 - sparse::density(*job.parent) - 5e-4)
-    return inherit(*job.parent, masked(job.net)).net;
+  if (target > 0) {
+    Net child = inherit(*job.parent, masked(job.net)).net;
+    // Half a permille: counts are rounded.
+    if (target >= 1 - sparse::density(child) - 5e-4) return child;
+  }
   return masked(inherit(sparse::unmask(*job.parent), job.net).net);
 }
 
@@ -78,7 +80,7 @@ quant::Encoding encoding_of(const std::string& word) {
 Net quantize_default(const QuantizeOptions& options, const Net& trained, const Data& data) {
   const Net folded = quant::fold_norms(sparse::unmask(trained));
   if (options.scheme == "none") return folded;
-  const quant::Ranges ranges = quant::observe(folded, data.train.take(options.calibration));
+  const quant::Ranges ranges = quant::observe(folded, data.train.spread(options.calibration));
   return quant::to_int8(folded, ranges, {.encoding = encoding_of(options.encoding)});
 }
 
@@ -88,7 +90,53 @@ Metrics evaluate_default(const cost::Device& device, const Net& shipped, const D
   return m;
 }
 
+// Types of their own, so that a pipeline tells whether they were replaced.
+struct BuildDefault {
+  Builder build;
+  Net operator()(const Point& point, const DataSpec& spec, const UserTable&, Rng& rng) const {
+    return build(point, spec, rng);
+  }
+};
+
+struct TrainDefault {
+  TrainingOptions train;
+  PruningOptions prune;
+  Trained operator()(const TrainJob& job, Rng& rng) const {
+    return train_default(train, prune, job, rng);
+  }
+};
+
+struct QuantizeDefault {
+  QuantizeOptions options;
+  Net operator()(const Net& trained, const Point&, const Data& data) const {
+    return quantize_default(options, trained, data);
+  }
+};
+
+struct PredictDefault {
+  std::string scheme;
+  PruningOptions prune;
+  cost::Device device;
+  cost::Cost operator()(const Net& fresh, const Point& point) const {
+    return scheme == "none" ? cost::measure(quant::fold_norms(fresh), device)
+                            : cost::predict(fresh, pruning_target(prune, point), device);
+  }
+};
+
 }  // namespace
+
+BuiltIn built_in_steps(const Pipeline& p) {
+  const bool train = p.train.target<TrainDefault>();
+  return {.train = train,
+          .all = train && p.build.target<BuildDefault>() && p.quantize.target<QuantizeDefault>() &&
+                 p.predict.target<PredictDefault>()};
+}
+
+const std::vector<std::string>& trainer_names() {
+  static const std::vector<std::string> names = {"learning_rate", "schedule",   "learning_gamma",
+                                                 "learning_step", "batch_size", "prune_threshold"};
+  return names;
+}
 
 Metrics costs_of(const cost::Cost& cost) {
   Metrics m;
@@ -110,21 +158,10 @@ double pruning_target(const PruningOptions& options, const Point& point) {
 Pipeline default_pipeline(const Config& config) {
   Pipeline pipeline;
   pipeline.user = config.user;
-  pipeline.build = [build = builder_named(config.builder)](const Point& point, const DataSpec& spec,
-                                                           const UserTable&, Rng& rng) {
-    return build(point, spec, rng);
-  };
-  pipeline.train = [train = config.train, prune = config.prune](const TrainJob& job, Rng& rng) {
-    return train_default(train, prune, job, rng);
-  };
-  pipeline.quantize = [options = config.quant](const Net& trained, const Point&, const Data& data) {
-    return quantize_default(options, trained, data);
-  };
-  pipeline.predict = [scheme = config.quant.scheme, prune = config.prune, device = config.device](
-                         const Net& fresh, const Point& point) {
-    return scheme == "none" ? cost::measure(quant::fold_norms(fresh), device)
-                            : cost::predict(fresh, pruning_target(prune, point), device);
-  };
+  pipeline.build = BuildDefault{builder_named(config.builder)};
+  pipeline.train = TrainDefault{config.train, config.prune};
+  pipeline.quantize = QuantizeDefault{config.quant};
+  pipeline.predict = PredictDefault{config.quant.scheme, config.prune, config.device};
   pipeline.evaluate = [device = config.device](const Net& shipped, const Dataset& split) {
     return evaluate_default(device, shipped, split);
   };

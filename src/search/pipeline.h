@@ -51,6 +51,15 @@ struct Pipeline {
 // The steps that the config describes. Throws Error for an unknown builder, optimiser ...
 Pipeline default_pipeline(const Config&);
 
+// Which steps are still those of default_pipeline: what those read of a point is known.
+struct BuiltIn {
+  bool train = false;
+  bool all = false;  // build, train, quantize and predict
+};
+BuiltIn built_in_steps(const Pipeline&);
+// The parameters that the built-in training reads.
+const std::vector<std::string>& trainer_names();
+
 // All figures of a shipped net on one split: evaluate's and the metrics'.
 Metrics measure(const Pipeline&, const Net& shipped, const Dataset& split);
 

@@ -7,6 +7,8 @@ namespace sparlet::search {
 
 namespace {
 
+constexpr int kTries = 500;  // for one fresh point under tight constraints
+
 // Scores candidates once each and keeps the good ones, best first.
 class Pool {
  public:
@@ -47,7 +49,8 @@ std::optional<Proposal> propose(const Space& space, const Surrogate& surrogate, 
                                 const std::set<std::string>& seen, Rng& rng,
                                 const ProposeOptions& options) {
   Pool pool(space, surrogate, known, seen);
-  for (int i = 0; i < options.random; ++i) pool.offer(space.sample(rng));
+  for (int i = 0; i < options.random; ++i)
+    if (const auto point = space.try_sample(rng, kTries)) pool.offer(*point);
   if (!parents.empty())
     for (int i = 0; i < options.mutants; ++i) {
       const Point& parent = parents[size_t(rng.below(int64_t(parents.size())))];

@@ -11,6 +11,7 @@
 #include <limits>
 #include <thread>
 
+#include "search/check.h"
 #include "search/results.h"
 #include "tensor/error.h"
 
@@ -259,6 +260,7 @@ class Search {
 
 Result run(const Config& config, const Pipeline& pipeline, const Data& data,
            const RunOptions& options) {
+  check(config, pipeline);  // before there is a folder of this config
   RunFolder folder{options.folder.empty() ? std::filesystem::path("runs") / config.name
                                           : options.folder};
   std::error_code error;
@@ -268,7 +270,9 @@ Result run(const Config& config, const Pipeline& pipeline, const Data& data,
 }
 
 Result run(const Config& config, const RunOptions& options) {
-  return run(config, default_pipeline(config), load_data(config.data), options);
+  const Pipeline pipeline = default_pipeline(config);
+  check(config, pipeline);
+  return run(config, pipeline, load_data(config.data), options);
 }
 
 OpenRun open_run(const std::filesystem::path& root) {

@@ -12,6 +12,7 @@ namespace sparlet::search {
 namespace {
 
 constexpr int kTries = 20000;
+constexpr double kExact = 9007199254740992;  // whole numbers up to 2^53 are exact
 
 std::string prefix(const std::string& where) { return where.empty() ? "" : where + ": "; }
 
@@ -43,8 +44,10 @@ void validate_choice(const Parameter& p) {
     require(usable(value_from(p.values[i])),
             "{}: '{}' is neither a number nor a word of letters, digits and _.+-", place(p),
             p.values[i]);
-    require(std::count(p.values.begin(), p.values.end(), p.values[i]) == 1,
-            "{}: the value '{}' stands twice", place(p), p.values[i]);
+    for (size_t j = 0; j < i; ++j)
+      require(value_from(p.values[j]) != value_from(p.values[i]),
+              "{}: the value '{}' stands twice{}", place(p), p.values[i],
+              p.values[j] == p.values[i] ? "" : fmt::format(" (as '{}')", p.values[j]));
   }
 }
 
@@ -65,6 +68,11 @@ void validate(const Parameter& p) {
           p.high, name_of(p.kind));
   require(!whole || (p.low == std::floor(p.low) && p.high == std::floor(p.high)),
           "{}: bounds [{}, {}]: {} needs whole numbers", place(p), p.low, p.high, name_of(p.kind));
+  require(!whole || std::max(-p.low, p.high) <= kExact,
+          "{}: bounds [{}, {}]: {} goes from -2^53 to 2^53", place(p), p.low, p.high,
+          name_of(p.kind));
+  require(std::isfinite(p.high - p.low), "{}: bounds [{}, {}] are too far apart", place(p), p.low,
+          p.high);
   require(std::isfinite(p.step) && p.step >= 0 && (!whole || p.step == std::floor(p.step)),
           "{}: step {} must be a {}number of at least 0", place(p), p.step, whole ? "whole " : "");
 }
@@ -225,6 +233,12 @@ bool Space::contains(const Point& point) const {
   } catch (const Error&) {
     return false;
   }
+}
+
+std::optional<Point> Space::try_sample(Rng& rng, int tries) const {
+  for (; tries > 0; --tries)
+    if (Point point = complete({}, rng); !violated(point)) return point;
+  return std::nullopt;
 }
 
 Point Space::sample(Rng& rng) const {

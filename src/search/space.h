@@ -53,8 +53,9 @@ struct Features {
 class Space {
  public:
   Space() = default;
-  // Throws Error for an empty space, a doubled or unusable name, bad bounds, an expression that
-  // does not read, cyclic activity, and constraints that none of 20,000 random points meets.
+  // Throws Error for an empty space, a doubled or unusable name, bad bounds, choice values that are
+  // equal as values ("2", "2.0"), an expression that does not read, cyclic activity, and
+  // constraints that none of 20,000 random points meets.
   explicit Space(std::vector<Parameter>, std::vector<Constraint> = {});
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -76,8 +77,10 @@ class Space {
   bool contains(const Point&) const;
 
   // Uniform (in the logarithm for log kinds; bounds included) among the points that meet the
-  // constraints, by rejection.
+  // constraints, by rejection. Throws Error after 20,000 tries.
   Point sample(Rng&) const;
+  // The same; none where so many tries find nothing.
+  std::optional<Point> try_sample(Rng&, int tries) const;
   // Number of parameters that vary: the size of `u`, in the order of parameters().
   int dimension() const { return int(varying_.size()); }
   // From the unit cube (Sobol). The point may break a constraint.

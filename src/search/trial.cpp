@@ -13,6 +13,10 @@ constexpr std::array<std::string_view, 3> kPhases = {"sobol", "gp", "morphism"};
 constexpr std::array<std::string_view, 6> kStatuses = {"pending",    "running",  "done",
                                                        "infeasible", "diverged", "failed"};
 
+constexpr std::array<std::string_view, 9> kFigures = {
+    "error", "size",           "weight_bytes", "memory",  "memory_without_input",
+    "macs",  "effective_macs", "latency",      "sparsity"};
+
 template <class Enum, size_t n>
 Enum find(const std::array<std::string_view, n>& names, std::string_view name, const char* what) {
   const auto at = std::find(names.begin(), names.end(), name);
@@ -27,11 +31,10 @@ Phase phase_from(std::string_view name) { return find<Phase>(kPhases, name, "pha
 std::string_view name_of(Status status) { return kStatuses[size_t(status)]; }
 Status status_from(std::string_view name) { return find<Status>(kStatuses, name, "status"); }
 
+std::span<const std::string_view> objective_names() { return kFigures; }
+
 bool is_cost(std::string_view name) {
-  for (const char* cost : {"size", "weight_bytes", "memory", "memory_without_input", "macs",
-                           "effective_macs", "latency", "sparsity"})
-    if (name == cost) return true;
-  return false;
+  return name != "error" && std::find(kFigures.begin(), kFigures.end(), name) != kFigures.end();
 }
 
 double Metrics::value(std::string_view name) const {

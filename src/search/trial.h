@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct Metrics {
 };
 // The names above whose value cost::predict knows before training: all but error.
 bool is_cost(std::string_view objective);
+std::span<const std::string_view> objective_names();  // of all figures but registered metrics
 
 struct Trial {
   int arm = 0;  // from 0, in the order proposed

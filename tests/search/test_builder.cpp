@@ -64,6 +64,9 @@ TEST_CASE("chain CNN: what cannot be built names the node or the parameter") {
   CHECK(error_of("block_1_pool=mx").find("parameter 'block_1_pool'") == 0);
   CHECK(error_of("head=x").find("parameter 'head'") == 0);
   CHECK(error_of("block_1_layer_1_filters=0").find("parameter 'block_1_layer_1_filters'") == 0);
+  CHECK(error_of("blocks=1e9") == "parameter 'blocks': 1000000000 is above 64");
+  CHECK(error_of("block_1_layers=65") == "parameter 'block_1_layers': 65 is above 64");
+  CHECK(error_of("dense_layers=1e9").find("parameter 'dense_layers': ") == 0);
   CHECK(error_of("dense_dropout=1 dense_layers=1").find("parameter 'dense_dropout'") == 0);
   CHECK_THROWS_AS(build("", 1, {.shape = {5}, .classes = 2}), Error);
   CHECK_THROWS_AS(builder_named("chain"), Error);

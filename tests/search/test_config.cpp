@@ -46,6 +46,19 @@ TEST_CASE("config: values arrive, defaults stay") {
   CHECK(c.objectives[1].name == "size");
   CHECK(c.data.train == 100);
   CHECK(c.data.source == "digits");
+  for (const std::string_view source : data_sources())
+    CHECK(config_from_text("", "a.toml", {fmt::format("data.source={}", source)}).data.source ==
+          source);
+  const DataOptions d = config_from_text(
+                            "[data]\nby_group = true\nsteps = 9\nfit = \"chop\"\n"
+                            "channels_first = true\ntest_fraction = 0.25\n",
+                            "a.toml")
+                            .data;
+  CHECK(d.by_group);
+  CHECK(d.steps == 9);
+  CHECK(d.fit == Fit::chop);
+  CHECK(d.channels_first);
+  CHECK(d.test_fraction == 0.25);
   CHECK(c.search.r1 == 3);
   CHECK(c.search.r2 == PhaseOptions{}.r2);
   CHECK(c.search.minutes == 2.0);
@@ -113,10 +126,24 @@ TEST_CASE("config: what does not fit is one line that names the place and the ne
       {"[train]\noptimizer = \"adm\"\n", {"a.toml:2", "\"adam\"", "\"adm\""}},
       {"[quant]\nscheme = \"dynamic\"\n", {"a.toml:2", "\"static\""}},
       {"objectives = 5\n", {"a.toml:1", "1 .. 4"}},
-      {"objectives = [\"error\", \"error\"]\n", {"twice"}},
+      {"objectives = [\"error\", \"error\"]\n", {"a.toml:1", "twice"}},
+      {"[[objective]]\nname = \"size\"\n[[objective]]\nname = \"size\"\n", {"a.toml:4", "twice"}},
+      {"seed = 1\n[[objective]]\n", {"a.toml:2", "name"}},
+      {"seed = 1\n[[constraint]]\n", {"a.toml:2", "expression"}},
+      {"", {"--set user", "table", "3"}, {"user=3"}},
+      {"[data]\nsource = \"cifar1\"\n", {"a.toml:2", "data.source", "\"cifar10\""}},
+      {"[[parameter]]\nname = \"x\"\ntype = \"fixed\"\nvalue = nan\n", {"a.toml:4", "finite"}},
+      {"[[parameter]]\nname = \"x\"\ntype = \"choice\"\nvalues = [1, inf]\n",
+       {"a.toml:4", "finite"}},
+      {"[[parameter]]\nname = \"x\"\ntype = \"choice\"\nvalues = [\"2\", \"2.0\"]\n",
+       {"a.toml:2", "x", "'2.0' stands twice"}},
+      {"[[parameter]]\nname = \"x\"\ntype = \"integer\"\nbounds = [-9223372036854775808, 1]\n",
+       {"a.toml:2", "x", "2^53"}},
+      {"[[parameter]]\nname = \"x\"\ntype = \"real\"\nbounds = [-1e308, 1e308]\n",
+       {"a.toml:2", "x", "too far apart"}},
       {"objectives = [4]\n", {"a.toml:1", "list of names"}},
       {"[[objective]]\nname = \"size\"\nreference = -1\n", {"a.toml:2", "size"}},
-      {"[[objective]]\nreference = 1\n", {"name"}},
+      {"[[objective]]\nreference = 1\n", {"a.toml:2", "name"}},
       {"[device]\nname = \"cortex-m44\"\n", {"a.toml:2", "cortex-m4"}},
       {"[[search]]\nr1 = 1\n", {"a.toml:2", "not a list"}},
       {"[parameter]\nname = \"x\"\n", {"a.toml:2", "[[parameter]]"}},

@@ -74,6 +74,22 @@ TEST_CASE("moves: one step, bounds respected, names tell") {
   CHECK(moves.size() == 7);
 }
 
+TEST_CASE("moves: a switch ends, also where all values are the same") {
+  const Parameter same{.name = "t", .kind = Kind::choice, .values = {"2", "2.0"}};
+  CHECK_THROWS_AS(Space({same}), Error);
+  const Space space({{.name = "t", .kind = Kind::choice, .values = {"2", "3"}}});
+  Rng rng(1);
+  std::set<std::string> reached;
+  for (const char* from : {"t=2", "t=3", "t=4"})
+    for (int i = 0; i < 20; ++i) {
+      const auto child = moves_of(space)[0].apply(space, point_from(from), rng);
+      REQUIRE(child);
+      CHECK(to_text(*child) != from);
+      reached.insert(to_text(*child));
+    }
+  CHECK(reached == std::set<std::string>{"t=2", "t=3"});
+}
+
 TEST_CASE("morph: own moves, seeds, and no way out") {
   const Space space({{.name = "a"}, {.name = "b"}}, {{.expression = "a + b <= 1"}});
   const Point parent = point_from("a=0.25 b=0.5");
