@@ -1,5 +1,7 @@
 #include "autograd/executor.h"
 
+#include <cmath>
+
 #include "autograd/executor_impl.h"
 
 namespace sparlet {
@@ -53,6 +55,13 @@ void Executor::set_input(Id input, View samples) {
   if (samples.dtype == DType::u8 && to_int8)
     return copy_samples(order, n, size, samples.as<uint8_t>(), to.as<int8_t>(),
                         [](uint8_t v) { return int8_t(int(v) - 128); });
+  if (samples.dtype == DType::f32 && to_int8) {
+    const float scale = float(node.number("scale")), zero = float(node.number("zero"));
+    return copy_samples(order, n, size, samples.f32(), to.as<int8_t>(), [=](float v) {
+      const float q = std::round(v / scale) + zero;  // a NaN becomes -128
+      return int8_t(q > 127 ? 127 : q > -128 ? q : -128);
+    });
+  }
   require(samples.dtype == node.type.dtype, "{}: wants {}, found {}", node.name,
           name_of(node.type.dtype), name_of(samples.dtype));
   to_memory(s.placement[size_t(input)], node.type, n, samples.data, to.data);

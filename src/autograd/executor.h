@@ -27,7 +27,9 @@ class Executor {
   Executor(Executor&&) noexcept;
 
   // Copies n samples (plain order: [n, ...type.shape]) into an input. u8 samples given to a float
-  // input become 0..255; given to an int8 input, value - 128. Otherwise the types must agree.
+  // input become 0..255; given to an int8 input, value - 128. f32 samples given to an int8 input
+  // are quantised by its attributes: round(v / scale) + zero, halves away from zero, saturated.
+  // Otherwise the types must agree.
   void set_input(Id input, View samples);
   // Runs n samples, all of whose inputs are set. The view: [n, ...shape] in memory order
   // (layout.h), good until the next call.

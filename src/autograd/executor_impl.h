@@ -1,5 +1,7 @@
 // The inside of an Executor: what it holds of each node, and where that lies.
 #pragma once
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -33,6 +35,19 @@ class Memory {
 inline int64_t round64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 inline int64_t value_bytes(const Type& type) {
   return count(type.shape) * sparlet::bytes_of(type.dtype);
+}
+
+// More than the machine has is never asked for: the system would grant it, and kill us for using
+// it.
+inline double machine_bytes() {
+  return double(::sysconf(_SC_PHYS_PAGES)) * double(::sysconf(_SC_PAGESIZE));
+}
+inline void check_memory(double bytes, const Node& node, int64_t batch) {
+  require(bytes <= machine_bytes(),
+          "{} ({}): {} for each of {} samples: with it the net needs {:.0f} MB, the machine has "
+          "{:.0f}",
+          node.name, node.op->name, to_string(node.type.shape), batch, bytes / 1e6,
+          machine_bytes() / 1e6);
 }
 
 inline void add_to(const View& sum, const View& more) {
@@ -74,6 +89,7 @@ struct Executor::Impl {
     require(!net.graph.nodes.empty(), "executor: the net has no nodes");
     require(options.batch >= 1, "executor: batch {}, wanted at least 1", options.batch);
     const Graph& graph = net.graph;
+    check_sizes();
     placement = choose_layouts(graph);
     nodes.resize(graph.nodes.size());
     value.resize(nodes.size());
@@ -92,6 +108,17 @@ struct Executor::Impl {
     fold();
   }
 
+  // Throws Error, naming the node, where the values alone cannot fit into memory: in train mode all
+  // are kept, with their gradients.
+  void check_sizes() const {
+    double bytes = 0;
+    for (const Node& node : net.graph.nodes) {
+      const double mine = double(executor_detail::value_bytes(node.type)) *
+                          (node.type.batched ? double(options.batch) : 1) * (training() ? 2 : 1);
+      bytes = training() ? bytes + mine : mine;
+      executor_detail::check_memory(bytes, node, options.batch);
+    }
+  }
   bool training() const { return options.mode == Mode::train; }
   const Node& node(Id id) const { return net.graph[id]; }
 

@@ -21,9 +21,46 @@ std::string place(const Node& node) {
 }
 
 int64_t whole(const Node& node, std::string_view key, double value) {
-  require(value == std::floor(value) && std::abs(value) < 1e15,
-          "{}: {} is {}, wanted a whole number", place(node), key, value);
+  require(value == std::floor(value), "{}: {} is {}, wanted a whole number", place(node), key,
+          value);
+  require(std::abs(value) <= INT32_MAX, "{}: {} is {}, wanted at most 2147483647", place(node), key,
+          value);
   return int64_t(value);
+}
+
+// Sizes whose products and sums any int64 holds: infer functions need not fear for theirs.
+void check_elements(const Node& node, const Shape& shape) {
+  double elements = 1;
+  for (int64_t size : shape) elements *= double(size);
+  require(elements <= kMostElements, "{}: {} has more than {} elements", place(node),
+          to_string(shape), kMostElements);
+}
+
+int64_t leaf_bytes(const Node& node) {
+  const bool kept = is_leaf(*node.op) && node.op != &input_op;
+  return kept ? count(node.type.shape) * bytes_of(node.type.dtype) : 0;
+}
+
+void check_weights(const std::vector<Node>& nodes, const Node& leaf) {
+  int64_t total = leaf_bytes(leaf);
+  if (total == 0) return;
+  require(total <= kMostLeafBytes, "{}: {} of {} is {} bytes, at most {} fit a leaf", place(leaf),
+          to_string(leaf.type.shape), name_of(leaf.type.dtype), total, kMostLeafBytes);
+  for (const Node& node : nodes) total += leaf_bytes(node);
+  require(total <= kMostWeightBytes,
+          "{}: with it the net's weights are {} bytes, wanted at most {}", place(leaf), total,
+          kMostWeightBytes);
+}
+
+// What infer says of a shape it could not make begins with "shape:": here it gets the node's name.
+Type inferred(const Node& node, std::span<const Type> in) {
+  try {
+    return node.op->infer(node, in);
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with("shape:"))
+      fail("{}: {}", place(node), error.what());
+    throw;
+  }
 }
 
 std::vector<double> list_of(const Node& node, std::string_view key) {
@@ -62,6 +99,7 @@ Shape Node::shape(std::string_view key) const {
             Shape::kMaxRank);
     shape.push_back(n);
   }
+  check_elements(*this, shape);
   return shape;
 }
 
@@ -103,7 +141,9 @@ Id Graph::add(const OpDef& op, std::string name, std::vector<Id> in, Attrs attrs
     require(id >= 0 && id < Id(nodes.size()), "{} ({}): input {} does not stand before it", name,
             op.name, id);
   Node node{&op, std::move(name), std::move(in), std::move(attrs), {}};
-  node.type = op.infer(node, types_of(node.in));
+  node.type = inferred(node, types_of(node.in));
+  check_elements(node, node.type.shape);
+  check_weights(nodes, node);
   nodes.push_back(std::move(node));
   return output();
 }

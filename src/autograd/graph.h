@@ -50,12 +50,17 @@ struct Node {
   std::array<int64_t, 4> sides(std::string_view key) const;
 };
 
+// What a net may have at most: elements of a node's value, bytes of a leaf, bytes of all leaves.
+inline constexpr int64_t kMostElements = INT32_MAX;
+inline constexpr int64_t kMostLeafBytes = int64_t(1) << 31, kMostWeightBytes = int64_t(1) << 32;
+
 // Nodes stand in topological order; the last one is the output.
 struct Graph {
   std::vector<Node> nodes;
 
   // Appends a node and infers its type. Throws Error (naming the node) for a name that is taken or
-  // not a word of [A-Za-z0-9_.-], an input that does not stand before it, or misuse of the op.
+  // not a word of [A-Za-z0-9_.-], an input that does not stand before it, misuse of the op, or more
+  // elements or bytes than above.
   Id add(const OpDef&, std::string name, std::vector<Id> in, Attrs = {});
   std::optional<Id> find(std::string_view name) const;
   Id at(std::string_view name) const;  // throws Error naming the nearest name

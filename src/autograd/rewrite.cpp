@@ -55,7 +55,10 @@ Net rewrite(const Net& net, const std::function<Id(Rewriter&, Id)>& edit) {
   Rewriter rewriter(net);
   for (Id id = 0; id < Id(net.graph.nodes.size()); ++id) rewriter.set_now(id, edit(rewriter, id));
   const Id output = rewriter.now(net.graph.output());
-  require(output >= 0, "{}: the rewrite dropped the output", net.graph.nodes.back().name);
+  const Node& last = net.graph.nodes.back();
+  require(output >= 0, "{} ({}): {}", last.name, last.op->name,
+          last.type.batched ? "is the output, and the rewrite dropped it"
+                            : "the output does not depend on an input");
   return keep_needed(rewriter.to(), output);
 }
 

@@ -88,11 +88,6 @@ Batches::Batches(const Graph& graph, const Dataset& data, int64_t batch)
   x_ = Tensor(batched(batch, data.shape()), data.x.dtype());
   labels_.resize(size_t(batch));
   lengths_.resize(size_t(batch));
-  if (node.type.dtype == DType::i8 && data.x.dtype() == DType::f32) {
-    quantized_ = Tensor(x_.shape(), DType::i8);
-    scale_ = float(node.number("scale"));
-    zero_ = int32_t(node.integer("zero", 0));
-  }
 }
 
 std::span<const int32_t> Batches::load(const Dataset& data, std::span<const int32_t> positions,
@@ -107,7 +102,6 @@ std::span<const int32_t> Batches::load(const Dataset& data, std::span<const int3
     const std::span<const int32_t> lengths(lengths_.data(), data.lengths ? size_t(loaded_) : 0);
     (*augment)({batched(loaded_, data.shape()), x_.dtype(), x_.raw_write()}, lengths, rng);
   }
-  if (quantized_) quantize(loaded_ * (x_.size() / batch_));
   set(executor, input_, lengths_input_);
   return {labels_.data(), size_t(loaded_)};
 }
@@ -118,20 +112,10 @@ void Batches::feed(Executor& executor, const Graph& graph) {
 }
 
 void Batches::set(Executor& executor, Id input, std::optional<Id> lengths) {
-  Tensor& x = quantized_ ? quantized_ : x_;
   Shape shape{loaded_};
-  for (int i = 1; i < x.shape().rank(); ++i) shape.push_back(x.shape()[i]);
-  executor.set_input(input, {shape, x.dtype(), x.raw_write()});
+  for (int i = 1; i < x_.shape().rank(); ++i) shape.push_back(x_.shape()[i]);
+  executor.set_input(input, {shape, x_.dtype(), x_.raw_write()});
   if (lengths) executor.set_input(*lengths, {{loaded_, 1}, DType::i32, lengths_.data()});
-}
-
-// TFLite's: round half away from zero, then saturate.
-void Batches::quantize(int64_t values) {
-  const std::span<const float> from = x_.read();
-  const std::span<int8_t> to = quantized_.write<int8_t>();
-  for (int64_t i = 0; i < values; ++i)
-    to[size_t(i)] =
-        int8_t(std::clamp(std::round(from[size_t(i)] / scale_) + float(zero_), -128.f, 127.f));
 }
 
 std::vector<int32_t> positions(int64_t n) {

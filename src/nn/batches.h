@@ -24,16 +24,13 @@ class Batches {
   int64_t batch() const { return batch_; }
 
  private:
-  void quantize(int64_t values);
   void set(Executor&, Id input, std::optional<Id> lengths);
 
   Id input_;
   std::optional<Id> lengths_input_;
   int64_t loaded_ = 0;
   int64_t batch_;
-  Tensor x_, quantized_;           // quantized_: only of f32 samples for an int8 input
-  float scale_ = 1;
-  int32_t zero_ = 0;
+  Tensor x_;
   std::vector<int32_t> labels_, lengths_;
 };
 
@@ -41,8 +38,8 @@ class Batches {
 std::vector<int32_t> positions(int64_t n);
 
 struct Score {
-  double error = 1;      // fraction wrong
-  bool finite = true;    // no output is NaN or infinite
+  double error = 1;    // fraction wrong
+  bool finite = true;  // no output is NaN or infinite
 };
 
 // Runs a net (in the form that `executor` has it) over a whole dataset.

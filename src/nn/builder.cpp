@@ -66,6 +66,9 @@ Var NetBuilder::data_input(const DataSpec& spec) {
 }
 
 Var NetBuilder::param(std::string name, const Shape& shape, Init init) {
+  // Before any memory is asked for.
+  require(count(shape) <= kMostLeafBytes / int64_t(sizeof(float)),
+          "{} (param): {} is more than {} bytes", scoped(name), to_string(shape), kMostLeafBytes);
   Tensor value(shape);
   initialize(value, init, rng_);
   return leaf(param_op, std::move(name), std::move(value));

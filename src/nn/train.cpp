@@ -18,6 +18,15 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// One output a class: another number would train, and answer with classes that do not exist.
+void check_outputs(const Graph& graph, const DataSpec& spec) {
+  require(!graph.nodes.empty(), "net: has no nodes");
+  const Node& output = graph.nodes.back();
+  require(spec.classes == 0 || count(output.type.shape) == spec.classes,
+          "{} ({}): {} outputs, the data has {} classes", output.name, output.op->name,
+          count(output.type.shape), spec.classes);
+}
+
 void check(const Data& data, const Optimizer& optimizer, const TrainOptions& options) {
   require(data.train.size() > 0, "data: no training samples");
   require(options.epochs >= 0, "epochs: {} given, wanted 0 or more", options.epochs);
@@ -66,7 +75,6 @@ class Training {
     steps_per_epoch_ = (batches_per_epoch_ + options.accumulate - 1) / options.accumulate;
     total_steps_ = steps_per_epoch_ * options.epochs;
     result_.net = net;
-    result_.history.reserve(size_t(options.epochs));
     if (const auto* both = std::get_if<Distillation>(&options.loss)) {
       teacher_graph_ = &both->teacher.graph;
       Batches(*teacher_graph_, data.train, batch_);  // throws where they do not fit
@@ -338,6 +346,7 @@ class Training {
 Trained train(const Net& net, const Data& data, const Optimizer& optimizer,
               const TrainOptions& options, Rng& rng) {
   check(data, optimizer, options);
+  check_outputs(net.graph, data.spec);
   return Training(net, data, optimizer, options, rng).run();
 }
 

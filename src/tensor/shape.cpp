@@ -9,8 +9,9 @@ struct DTypeInfo {
   int bytes;
   std::string_view name;
 };
-constexpr DTypeInfo kDTypes[] = {{DType::f32, 4, "f32"}, {DType::i8, 1, "i8"},   {DType::u8, 1, "u8"},
-                                 {DType::i16, 2, "i16"}, {DType::u16, 2, "u16"}, {DType::i32, 4, "i32"}};
+constexpr DTypeInfo kDTypes[] = {{DType::f32, 4, "f32"}, {DType::i8, 1, "i8"},
+                                 {DType::u8, 1, "u8"},   {DType::i16, 2, "i16"},
+                                 {DType::u16, 2, "u16"}, {DType::i32, 4, "i32"}};
 }  // namespace
 
 int64_t bytes_of(DType dtype) { return kDTypes[int(dtype)].bytes; }
@@ -29,7 +30,9 @@ void Shape::push_back(int64_t size) {
 
 int64_t count(const Shape& shape) {
   int64_t n = 1;
-  for (int64_t size : shape) n *= size;
+  for (int64_t size : shape)
+    if (__builtin_mul_overflow(n, size, &n))
+      fail("shape: {} has more elements than can be counted", to_string(shape));
   return n;
 }
 

@@ -9,9 +9,9 @@ namespace sparlet {
 
 enum class DType : uint8_t { f32, i8, u8, i16, u16, i32 };
 
-int64_t bytes_of(DType);                    // of one element
-std::string_view name_of(DType);            // "f32", "i8", ...
-DType dtype_from(std::string_view name);    // throws Error naming the known ones
+int64_t bytes_of(DType);                  // of one element
+std::string_view name_of(DType);          // "f32", "i8", ...
+DType dtype_from(std::string_view name);  // throws Error naming the known ones
 
 // Up to six sizes, each >= 1, held in place.
 class Shape {
@@ -35,8 +35,9 @@ class Shape {
   int64_t size_[kMaxRank] = {};
 };
 
-int64_t count(const Shape&);                        // number of elements; 1 for rank 0
-Shape batched(int64_t batch, const Shape&);         // batch put in front
-std::string to_string(const Shape&);                // "[6,1,5,5]"
+// Number of elements; 1 for rank 0. Throws Error where an int64 does not hold it.
+int64_t count(const Shape&);
+Shape batched(int64_t batch, const Shape&);  // batch put in front
+std::string to_string(const Shape&);         // "[6,1,5,5]"
 
 }  // namespace sparlet

@@ -48,15 +48,21 @@ TEST_CASE("float: a lying header, text or shape is refused clearly, without a hu
     CHECK((message.empty() || is_clear(message)));
   }
   CHECK(refused > 500);
-  std::vector<uint8_t> huge = file;
-  const std::string text = "constant c shape=[2000000000,2000000000,2000000000]\n";
-  huge.resize(16);
-  const uint32_t bytes = uint32_t(text.size());
-  huge.insert(huge.end(), reinterpret_cast<const uint8_t*>(&bytes),
-              reinterpret_cast<const uint8_t*>(&bytes) + 4);
-  huge.insert(huge.end(), text.begin(), text.end());
-  const uint32_t size = uint32_t(huge.size());
-  std::memcpy(huge.data() + 8, &size, 4);
-  reseal(huge);
-  CHECK(message_of(huge).find("cut short in c") != std::string::npos);
+  const auto with_text = [&](const std::string& text) {
+    std::vector<uint8_t> huge = file;
+    huge.resize(16);
+    const uint32_t bytes = uint32_t(text.size());
+    huge.insert(huge.end(), reinterpret_cast<const uint8_t*>(&bytes),
+                reinterpret_cast<const uint8_t*>(&bytes) + 4);
+    huge.insert(huge.end(), text.begin(), text.end());
+    const uint32_t size = uint32_t(huge.size());
+    std::memcpy(huge.data() + 8, &size, 4);
+    reseal(huge);
+    return message_of(huge);
+  };
+  CHECK(with_text("constant c shape=[500000000]\n").find("cut short in c") != std::string::npos);
+  const std::string more = "has more than 2147483647 elements";
+  for (const char* text : {"constant c shape=[2000000000,2000000000,2000000000]\n",
+                           "input x shape=[784]\nreshape f x shape=[20552879,3725308,5059460]\n"})
+    CHECK(with_text(text).find(more) != std::string::npos);
 }

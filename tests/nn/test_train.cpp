@@ -159,6 +159,16 @@ TEST_CASE("error_of counts every sample exactly once, whatever the batch") {
   CHECK_THROWS_AS(error_of(identity(4), data), Error);
 }
 
+TEST_CASE("outputs must be as many as classes: the message names the output") {
+  Data data = line_data(20, 10);
+  Rng rng(1);
+  data.spec.classes = 3;
+  const Net net = two_layers(data.spec, rng);
+  data.spec.classes = 2;
+  CHECK_THROWS_WITH_AS(train(net, data, Sgd{}, {.epochs = 1}, rng),
+                       "f2 (linear): 3 outputs, the data has 2 classes", Error);
+}
+
 TEST_CASE("of equal outputs the first counts") {
   const Dataset data = Dataset::all(Tensor(Shape{2, 3}), Tensor(Shape{2}, DType::i32));
   CHECK(error_of(identity(3), data) == 0);

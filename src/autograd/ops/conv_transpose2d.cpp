@@ -18,6 +18,10 @@ ConvShape adjoint_of(const Node& node, const Shape& x, const Shape& w) {
   const auto pad = node.sides("pad");
   const int64_t groups = node.integer("groups", 1);
   std::array<int64_t, 2> size;
+  check_reach(node, std::array{w[2], w[3]}, "window");
+  check_reach(node, stride, "stride");
+  check_reach(node, dilation, "dilation");
+  check_reach(node, pad, "pad");
   for (size_t i = 0; i < 2; ++i) {
     require(stride[i] >= 1, "{}: stride {}, wanted at least 1", place(node), stride[i]);
     require(dilation[i] >= 1, "{}: dilation {}, wanted at least 1", place(node), dilation[i]);

@@ -1,6 +1,9 @@
 #include "autograd/ops/volume.h"
 
+#include <cmath>
+
 #include "autograd/ops/check.h"
+#include "autograd/ops/window.h"
 
 namespace sparlet {
 namespace {
@@ -12,8 +15,8 @@ std::vector<int64_t> whole_numbers(const Node& node, std::string_view key) {
   if (!std::holds_alternative<std::vector<double>>(found->second)) return {node.integer(key, 0)};
   std::vector<int64_t> numbers;
   for (double number : std::get<std::vector<double>>(found->second)) {
-    require(number == double(int64_t(number)), "{}: {} {}, wanted whole numbers", place(node), key,
-            number);
+    require(std::abs(number) <= INT32_MAX && number == double(int64_t(number)),
+            "{}: {} {}, wanted whole numbers", place(node), key, number);
     numbers.push_back(int64_t(number));
   }
   return numbers;
@@ -47,6 +50,11 @@ Volume volume_of(const Node& node, const Shape& x, const std::vector<int64_t>& w
   } else {
     after = before = each_axis(node, "pad", axes, 0);
   }
+  check_reach(node, window, "window");
+  check_reach(node, stride, "stride");
+  check_reach(node, dilation, "dilation");
+  check_reach(node, before, "pad");
+  check_reach(node, after, "pad");
   for (size_t i = 0; i < axes; ++i) {
     require(window[i] >= 1, "{}: window of {}, wanted at least 1", place(node), window[i]);
     require(stride[i] >= 1, "{}: stride {}, wanted at least 1", place(node), stride[i]);

@@ -4,12 +4,22 @@
 
 namespace sparlet {
 
+void check_reach(const Node& node, std::span<const int64_t> values, std::string_view key) {
+  for (int64_t value : values)
+    require(value <= kMostReach, "{}: {} {}, wanted at most {}", place(node), key, value,
+            kMostReach);
+}
+
 Window window_of(const Node& node, const Shape& x, int64_t kh, int64_t kw,
                  std::array<int64_t, 2> stride) {
   Window window{.c = x[0], .h = x[1], .w = x[2], .kh = kh, .kw = kw};
   window.stride = node.has("stride") ? node.pair("stride", 1) : stride;
   window.pad = node.sides("pad");
   window.dilation = node.pair("dilation", 1);
+  check_reach(node, std::array{kh, kw}, "window");
+  check_reach(node, window.stride, "stride");
+  check_reach(node, window.dilation, "dilation");
+  check_reach(node, window.pad, "pad");
   for (int i = 0; i < 2; ++i) {
     require(window.stride[size_t(i)] >= 1, "{}: stride {}, wanted at least 1", place(node),
             window.stride[size_t(i)]);

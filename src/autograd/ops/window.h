@@ -5,6 +5,11 @@
 
 namespace sparlet {
 
+// The largest kernel, stride, dilation and padding.
+inline constexpr int64_t kMostReach = 65535;
+// Throws Error, naming `key`, for one that is larger.
+void check_reach(const Node&, std::span<const int64_t> values, std::string_view key);
+
 // The window of a node of size kh × kw over the map x. `stride`: the default.
 // Throws Error where an attribute makes no sense or the padded map is smaller than the window.
 Window window_of(const Node&, const Shape& x, int64_t kh, int64_t kw,
