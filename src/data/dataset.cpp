@@ -90,6 +90,14 @@ Dataset Dataset::take(int64_t n) const {
   return part;
 }
 
+Dataset Dataset::spread(int64_t n) const {
+  require(n >= 0, "dataset: cannot take {} samples", n);
+  if (n >= size()) return *this;
+  std::vector<int32_t> places;
+  for (int64_t i = 0; i < n; ++i) places.push_back(int32_t(i * size() / n));
+  return subset(places);
+}
+
 Dataset Dataset::subset(const std::vector<int32_t>& positions) const {
   Dataset part{.x = x, .y = y, .index = {}, .lengths = lengths, .group = group};
   part.index.reserve(positions.size());

@@ -37,6 +37,9 @@ struct Dataset {
   Dataset with_lengths(Tensor) const;
   Dataset with_groups(Tensor) const;
   Dataset take(int64_t n) const;  // the first n (or all)
+  // n samples (or all) spread evenly over the set, in its order: of a sorted set every class.
+  // REQUIRES n >= 0
+  Dataset spread(int64_t n) const;
   Dataset subset(const std::vector<int32_t>& positions) const;
   int32_t label(int64_t i) const { return y.read<int32_t>()[size_t(index[size_t(i)])]; }
   int64_t length(int64_t i) const {  // the number of steps where there are no lengths

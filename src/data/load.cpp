@@ -138,10 +138,14 @@ void check_share(const char* key, double share) {
   require(share > 0 && share < 1, "data.{}: {}, wanted more than 0 and less than 1", key, share);
 }
 
+// Samples of a part: as bytes of 28x28 these are 8 GB.
+constexpr int64_t kMostSamples = 10'000'000;
+
 void check(const DataOptions& options) {
   source_of(options.source);
   const auto at_least_none = [](const char* key, int64_t n) {
     require(n >= 0, "data.{}: {} samples, wanted 0 (all) or more", key, n);
+    require(n <= kMostSamples, "data.{}: {} samples, wanted at most {}", key, n, kMostSamples);
   };
   at_least_none("train", options.train);
   at_least_none("validation", options.validation);

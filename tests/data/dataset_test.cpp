@@ -67,6 +67,19 @@ TEST_CASE("dataset: take and subset select without copying, also of a selection"
   CHECK_THROWS_AS(some.take(-1), Error);
 }
 
+TEST_CASE("dataset: spread takes evenly, so of a sorted set every class") {
+  const Dataset all = uneven();  // 50 of class 0, then 20 of 1, then 7 of 2
+  const Dataset some = all.spread(7);
+  CHECK(some.index == std::vector<int32_t>{0, 11, 22, 33, 44, 55, 66});
+  CHECK(all.spread(11).label(10) == 2);
+  CHECK(all.spread(1).index == std::vector<int32_t>{0});
+  CHECK(all.spread(77).index == all.index);
+  CHECK(all.spread(1000).size() == 77);
+  CHECK(all.spread(0).size() == 0);
+  CHECK(all.subset({4, 2, 0}).spread(2).index == std::vector<int32_t>{4, 2});
+  CHECK_THROWS_AS(all.spread(-1), Error);
+}
+
 TEST_CASE("dataset: gather copies samples and labels in the order asked for") {
   const Dataset some = numbered({5, 6, 7, 8, 9}).subset({4, 2, 0});
   const std::vector<int32_t> positions = {2, 0, 0};

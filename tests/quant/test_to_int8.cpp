@@ -6,6 +6,8 @@
 #include "autograd/executor.h"
 #include "autograd/ops/ops.h"
 #include "autograd/ops/ops_i8.h"
+#include "nn/layers.h"
+#include "nn/train.h"
 #include "quant/values.h"
 #include "random_nets.h"
 #include "tensor/error.h"
@@ -64,6 +66,31 @@ TEST_CASE("int8 outputs are close to the float net's") {
   std::ranges::sort(errors);
   CHECK(errors[errors.size() / 2] < 0.03);
   CHECK(errors[errors.size() * 9 / 10] < 0.12);
+}
+
+TEST_CASE("float samples: trained, quantised and scored, through the dataset and as they are") {
+  Rng rng(4);
+  Tensor x(Shape{600, 6}), y(Shape{600}, DType::i32);
+  for (int64_t i = 0; i < 600; ++i) {
+    const int32_t label = int32_t(i % 3);
+    y.write<int32_t>()[size_t(i)] = label;
+    for (int64_t k = 0; k < 6; ++k)
+      x.write()[size_t(6 * i + k)] = float(0.4 * rng.normal() + (k % 3 == label ? 1.5 : -0.5));
+  }
+  const Dataset all = Dataset::all(x, y);
+  Data data{.name = "blobs", .train = all.take(500), .validation = all.subset({500, 501, 502})};
+  data.spec = {.shape = {6}, .classes = 3, .dtype = DType::f32};
+  fit_normalization(data);
+  NetBuilder b(rng);
+  const Var hidden = nn::relu(nn::linear(b.data_input(data.spec), "f1", {.out = 16}));
+  const Net net = b.finish(nn::linear(hidden, "f2", {.out = 3}));
+  const Net trained = train(net, data, Adam{.rate = 1e-2f}, {.epochs = 4}, rng).net;
+  const Net folded = quant::fold_norms(trained);
+  const Net int8 = quant::to_int8(folded, quant::observe(folded, data.train.spread(100)));
+  CHECK(int8.graph[inputs(int8.graph)[0]].type.dtype == DType::i8);
+  CHECK(error_of(trained, all) < 0.02);
+  CHECK(error_of(int8, all) < 0.03);
+  CHECK(relative_error(folded, int8, all) < 0.05);
 }
 
 TEST_CASE("every encoding computes the same, to the bit") {
