@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <iostream>
 
 #include "cli/commands.h"
 #include "tensor/error.h"
@@ -38,7 +39,10 @@ void add_search(CLI::App& app, SearchArgs& a) {
       ->allow_extra_args(false);
   c.add_flag("--dry-run", a.dry_run, "show the space and predicted costs; train nothing");
   c.add_flag("--json", a.json, "the result as JSON");
-  c.callback([&a] { cli::search(a); });
+  c.callback([&a] {
+    require(!a.dry_run || !a.json, "--json: of no use with --dry-run, only with a search");
+    cli::search(a);
+  });
 }
 
 void add_show(CLI::App& app, ShowArgs& a) {
@@ -50,7 +54,12 @@ void add_show(CLI::App& app, ShowArgs& a) {
   c.add_flag("--all", a.all, "all trained arms, not only the front");
   c.add_flag("--json", a.json, "as JSON");
   c.add_option("--svg", a.svg, "draw the front into this file");
-  c.callback([&a] { show(a); });
+  c.callback([&a, &c] {
+    for (const char* option : {"--where", "--sort", "--all", "--svg"})
+      require(!a.arm || c.count(option) == 0, "{}: of no use with one arm, only with show RUN",
+              option);
+    show(a);
+  });
 }
 
 void add_test(CLI::App& app, TestArgs& a) {
@@ -107,9 +116,16 @@ void add_cost(CLI::App& app, CostArgs& a) {
   c.add_option("--net", a.net, "of an untrained net once int8: lenet5, mlp, linear or a FILE.net");
   c.add_option("--sparsity", a.sparsity, "with --net: share of the weights that will be removed");
   data_options(c, a.data);
+  c.callback([&a, &c] {
+    for (const char* option : {"--sparsity", "--data", "--path", "--train-samples",
+                               "--validation-samples", "--test-samples", "--data-seed"})
+      require(a.model.empty() || c.count(option) == 0,
+              "{}: of no use with a model, which has its weights and shape; only with --net",
+              option);
+    cli::cost(a);
+  });
   c.add_option("--device", a.device, "a known device or a TOML file");
   c.add_flag("--json", a.json, "as JSON");
-  c.callback([&a] { cli::cost(a); });
 }
 
 void add_export(CLI::App& app, ExportArgs& a) {
@@ -118,7 +134,8 @@ void add_export(CLI::App& app, ExportArgs& a) {
   c.add_option("--format", a.format, "spt")->capture_default_str();
   c.add_option("--out", a.out, "file")->required();
   data_options(c, a.data);
-  c.add_option("--calibration", a.calibration, "training samples that set the ranges")
+  c.add_option("--calibration", a.calibration,
+               "training samples, spread evenly, that set the ranges")
       ->capture_default_str();
   c.callback([&a] { export_model(a); });
 }
@@ -143,6 +160,13 @@ int report(const char* what, int code, const char* prefix = "") {
     if (c == '\n') c = ' ';
   fmt::print(stderr, "sparlet: {}{}\n", prefix, line);
   return code;
+}
+
+constexpr const char* kNotWritten = "standard output: cannot be written";
+
+// What was printed is only done when it is written.
+void flush_output() {
+  require(std::fflush(stdout) == 0 && !std::ferror(stdout), "{}", kNotWritten);
 }
 
 }  // namespace
@@ -176,19 +200,28 @@ int main(int argc, char** argv) {
   try {
     if (argc == 1) {
       fmt::print("{}", app.help());
+      flush_output();
       return 0;
     }
     check_subcommand(app, argv[1]);
     app.parse(argc, argv);
-    std::fflush(stdout);
+    flush_output();
     return 0;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    return report(error.what(), 1);
+    if (error.get_exit_code() != 0) return report(error.what(), 1);
+    app.exit(error);
+    std::cout.flush();
+    return std::cout.good() && std::fflush(stdout) == 0 ? 0 : report(kNotWritten, 1);
   } catch (const Error& error) {
     return report(error.what(), 1);
   } catch (const std::filesystem::filesystem_error& error) {
     return report(error.what(), 1);
+  } catch (const std::system_error& error) {  // fmt::print, where a write fails at once
+    return report(std::ferror(stdout) ? kNotWritten : error.what(), 1);
+  } catch (const std::bad_alloc& error) {
+    return report(error.what(), 1, "not enough memory: ");
+  } catch (const std::length_error& error) {
+    return report(error.what(), 1, "not enough memory: ");
   } catch (const std::exception& error) {
     return report(error.what(), 2, "internal error: ");
   }

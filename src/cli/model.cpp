@@ -33,11 +33,16 @@ void check_fit(const Net& net, const Data& data, const std::filesystem::path& mo
   const Shape& shape = net.graph[ids[0]].type.shape;
   require(shape == data.spec.shape, "{}: wants samples of {}, and those of {} are {}",
           model.string(), to_string(shape), data.name, to_string(data.spec.shape));
+  const Node& output = net.graph.nodes.back();
+  require(count(output.type.shape) == data.spec.classes,
+          "{}: {} ({}) has {} outputs, and {} has {} classes", model.string(), output.name,
+          output.op->name, count(output.type.shape), data.name, data.spec.classes);
 }
 
 std::filesystem::path float_path(const std::filesystem::path& path) {
   std::filesystem::path out = path;
-  return out.replace_extension(".float.spt");
+  if (path.extension() == ".spt") return out.replace_extension(".float.spt");
+  return out += ".float.spt";
 }
 
 }  // namespace sparlet::cli

@@ -15,10 +15,10 @@ bool is_net_file(const std::string& name);
 // train, validation or test; throws Error for another word.
 const Dataset& split_of(const Data&, const std::string& name);
 
-// Throws Error where the model's input is not the data's.
+// Throws Error where the model's input is not the data's, or its outputs are not one a class.
 void check_fit(const Net&, const Data&, const std::filesystem::path& model);
 
-// "models/17.spt" -> "models/17.float.spt".
+// "models/17.spt" -> "models/17.float.spt", "m.foo" -> "m.foo.float.spt".
 std::filesystem::path float_path(const std::filesystem::path&);
 
 }  // namespace sparlet::cli

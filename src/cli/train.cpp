@@ -37,6 +37,8 @@ search::Config config_of(const TrainArgs& a) {
 
 void train(const TrainArgs& args) {
   check(args);
+  deploy::check_target(args.out);
+  deploy::check_target(float_path(args.out));
   const Data data = load_data(args.data);
   Rng rng(args.seed);
   const Net fresh = fresh_net(args.net, data.spec, rng);

@@ -15,8 +15,9 @@ namespace fs = std::filesystem;
 
 class File {
  public:
+  // path_ first: making it may change errno.
   File(const fs::path& path, int flags) : path_(path), fd_(::open(path.c_str(), flags, 0644)) {
-    require(fd_ >= 0, "{}: cannot open: {}", path.string(), std::strerror(errno));
+    check(fd_ >= 0, "open");
   }
   ~File() {
     if (fd_ >= 0) ::close(fd_);
@@ -25,7 +26,8 @@ class File {
   File& operator=(const File&) = delete;
 
   void check(bool ok, const char* what) const {
-    require(ok, "{}: cannot {}: {}", path_.string(), what, std::strerror(errno));
+    const int trouble = errno;  // what follows may change it
+    require(ok, "{}: cannot {}: {}", path_.string(), what, std::strerror(trouble));
   }
   void write(std::span<const uint8_t> bytes) const {
     while (!bytes.empty()) {
@@ -57,9 +59,28 @@ class File {
   int fd_;
 };
 
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
 }  // namespace
 
+void check_target(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status there = fs::status(path, ignored);
+  require(!path.filename().empty() && !fs::is_directory(there),
+          "{}: is a folder, wanted the name of a file", path.string());
+  require(!fs::exists(there) || fs::is_regular_file(there),
+          "{}: is no regular file, so no model is written over it", path.string());
+  const fs::path folder = folder_of(path);
+  require(fs::is_directory(folder, ignored), "{}: there is no folder {}", path.string(),
+          folder.string());
+  require(::access(folder.c_str(), W_OK | X_OK) == 0, "{}: cannot be written in the folder {}: {}",
+          path.string(), folder.string(), std::strerror(errno));
+}
+
 void save(const Net& net, const fs::path& path) {
+  check_target(path);
   const std::vector<uint8_t> bytes = serialize(net);
   fs::path beside = path;
   beside += fmt::format(".{}.tmp", ::getpid());
@@ -68,14 +89,14 @@ void save(const Net& net, const fs::path& path) {
     file.write(bytes);
     file.flush();
     file.close();
-    require(std::rename(beside.c_str(), path.c_str()) == 0, "{}: cannot rename it to {}: {}",
-            beside.string(), path.string(), std::strerror(errno));
+    const int trouble = std::rename(beside.c_str(), path.c_str()) == 0 ? 0 : errno;
+    require(trouble == 0, "{}: cannot rename {} to it: {}", path.string(), beside.string(),
+            std::strerror(trouble));
   } catch (const Error&) {
     ::unlink(beside.c_str());
     throw;
   }
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  File(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).flush();
+  File(folder_of(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC).flush();
 }
 
 Net load(const fs::path& path) {

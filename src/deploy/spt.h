@@ -12,7 +12,10 @@ std::vector<uint8_t> serialize(const Net&);
 // Throws Error beginning with `where`: truncated, wrong magic, version, checksum, or content.
 Net parse(std::span<const uint8_t> bytes, std::string_view where);
 
-// Written to a temporary file beside it, flushed, then renamed.
+// Throws Error where save() could not write: no folder, or one that cannot be written, or something
+// else than a file at the path.
+void check_target(const std::filesystem::path&);
+// check_target(), then written to a temporary file beside it, flushed, and renamed.
 void save(const Net&, const std::filesystem::path&);
 Net load(const std::filesystem::path&);
 

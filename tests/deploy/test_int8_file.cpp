@@ -93,6 +93,12 @@ TEST_CASE("save and load: the file is the bytes; a failed save leaves the old fi
 
   CHECK_THROWS_WITH_AS(deploy::load(folder / "none.spt"),
                        doctest::Contains("none.spt: cannot open"), Error);
-  CHECK_THROWS_AS(deploy::save(two, folder / "no" / "where.spt"), Error);
+  CHECK_THROWS_WITH_AS(deploy::save(two, folder / "no" / "where.spt"),
+                       doctest::Contains("there is no folder"), Error);
+  CHECK_THROWS_WITH_AS(deploy::save(two, folder), doctest::Contains("is a folder"), Error);
+  CHECK_THROWS_WITH_AS(deploy::save(two, folder / ""), doctest::Contains("is a folder"), Error);
+  CHECK_THROWS_WITH_AS(deploy::save(two, "/dev/null"), doctest::Contains("is no regular file"),
+                       Error);
+  CHECK(fs::is_character_file("/dev/null"));
   fs::remove_all(folder);
 }
