@@ -58,6 +58,7 @@ void test(const TestArgs& args) {
   require(args.seeds >= 0 && args.seeds <= 1000, "--seeds: {} is not in 0 .. 1000", args.seeds);
   require(args.epochs >= 0, "--epochs: {} is below 0", args.epochs);
   require(args.save.empty() || args.seeds > 0, "--save: needs --seeds of 1 or more");
+  if (!args.save.empty()) deploy::check_target(args.save);
   const OpenRun run = open_run(args.run);
   const Trial trial = run.store.trial(args.arm);
   require(trial.status == Status::done, "arm {}: is {}{}; a trained one is wanted", trial.arm,

@@ -1,6 +1,8 @@
 #include "search/store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
@@ -33,6 +35,21 @@ constexpr const char* kColumns =
 double now() {
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration<double>(time).count();
+}
+
+// WAL writes beside the file, even to read it.
+bool can_write(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  return ::access(path.c_str(), W_OK) == 0 && ::access(folder.c_str(), W_OK) == 0;
+}
+
+// As a URI. Without a log all is in the file: then it is read without one.
+std::string read_only_name(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : path.string())
+    uri += c == '%' || c == '?' || c == '#' ? fmt::format("%{:02X}", int(c)) : std::string(1, c);
+  const bool log = std::filesystem::exists(path.string() + "-wal");
+  return uri + (log ? "?mode=ro" : "?mode=ro&immutable=1");
 }
 
 Trial read_row(SQLite::Statement& row) {
@@ -68,8 +85,9 @@ Trial read_row(SQLite::Statement& row) {
 }  // namespace
 
 struct Store::Impl {
-  Impl(const std::filesystem::path& path, int flags)
-      : name(path.string()), db(name, flags, 60000) {}
+  Impl(const std::filesystem::path& path, int flags) : Impl(path, path.string(), flags) {}
+  Impl(const std::filesystem::path& path, const std::string& opened, int flags)
+      : name(path.string()), db(opened, flags, 60000) {}
 
   // Runs `body` and turns SQLite's troubles into ours.
   template <class Body>
@@ -146,14 +164,20 @@ Store Store::open(const std::filesystem::path& path) {
     int version = 0;
     std::string health;
     try {
-      auto impl = std::make_unique<Impl>(path, SQLite::OPEN_READWRITE);
+      const bool writable = can_write(path);
+      auto impl = writable ? std::make_unique<Impl>(path, SQLite::OPEN_READWRITE)
+                           : std::make_unique<Impl>(path, read_only_name(path),
+                                                    SQLite::OPEN_READONLY | SQLite::OPEN_URI);
       version = impl->db.execAndGet("PRAGMA user_version").getInt();
       health = impl->db.execAndGet("PRAGMA quick_check(1)").getString();
       if (version == kVersion && health == "ok") {
-        impl->prepare();
+        if (writable) impl->prepare();
         return Store(std::move(impl));
       }
     } catch (const SQLite::Exception& error) {
+      if (error.getErrorCode() == SQLITE_CANTOPEN)
+        fail("{}: cannot be opened: {}", name,
+             ::access(path.c_str(), R_OK) == 0 ? "its folder cannot be written" : "no permission");
       health = error.what();
     }
     if (health != "ok") fail("{}: is no store of a run, or is damaged ({})", name, health);

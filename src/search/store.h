@@ -18,7 +18,7 @@ class Store {
   // Throws Error where the file exists.
   static Store create(const std::filesystem::path&, const std::map<std::string, std::string>& meta);
   // Throws Error where there is no file, or it is truncated, damaged, or of another version.
-  // Changes nothing then.
+  // Changes nothing then. A file that cannot be written is opened to read.
   static Store open(const std::filesystem::path&);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;

@@ -3,6 +3,7 @@
 whose worker and then whose parent are killed ends as if nothing had happened."""
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -84,6 +85,8 @@ def test_one_model():
     assert "density" in run("cost", "--net", "lenet5", "--sparsity", 0.5).stdout
     run("export", "m.float.spt", *DATA, "--out", "e.spt")
     assert Path("e.spt").read_bytes() == Path("m.spt").read_bytes()
+    run("train", "--net", "linear", *DATA, "--epochs", 1, "--out", "m.foo")
+    assert Path("m.foo").exists() and Path("m.foo.float.spt").exists()
     pruned = json.loads(run("train", "--net", "linear", *DATA, "--epochs", 2, "--prune", 0.75, "--out", "q.spt",
                             "--json").stdout)
     assert abs(pruned["sparsity"] - 0.75) < 1e-3, pruned["sparsity"]
@@ -225,17 +228,59 @@ def test_bad_input():
     refused("train", "--net", "lenet6", *DATA, pieces=["lenet6", "lenet5"])
     refused("train", "--epochs", 0, pieces=["--epochs"])
     refused("cost")
+    refused("cost", "m.spt", "--sparsity", 0.5, pieces=["--sparsity", "--net"])
+    refused("cost", "m.spt", "--data", "bogus", pieces=["--data", "--net"])
+    arm = json.loads(run("show", "whole", "--json").stdout)["arms"][0]["arm"]
+    for option in (["--svg", "f.svg"], ["--where", "size<1B"], ["--sort", "size"], ["--all"]):
+        refused("show", "whole", arm, *option, pieces=[option[0], "show RUN"])
+    refused("search", "tiny.toml", "--dry-run", "--json", pieces=["--json", "--dry-run"])
+    refused("train", "--train-samples", 2_000_000_000, pieces=["data.train", "10000000"])
+    Path("folder.spt").mkdir()
+    for target, piece in (("folder.spt", "is a folder"), ("no/m.spt", "there is no folder"), ("/dev/full", "regular")):
+        refused("train", *DATA, "--out", target, pieces=[target, piece])
+        refused("test", "whole", arm, "--save", target, pieces=[target, piece])
+        refused("export", "m.float.spt", *DATA, "--out", target, pieces=[target, piece])
+    refused("export", "m.float.spt", *DATA, "--out", "./m.float.spt", pieces=["--out", "m.float.spt"])
+    Path("eleven.net").write_text("input x shape=[1,28,28]\nflatten f x\nparam w shape=[11,784]\nlinear out f w\n")
+    refused("train", "--net", "eleven.net", *DATA, pieces=["out (linear)", "11 outputs", "10 classes"])
+    Path("huge.net").write_text("input x shape=[20552879,3725308,5059460]\nflatten f x\n")
+    refused("cost", "--net", "huge.net", pieces=["huge.net:1: x (input)", "2147483647"])
+    Path("alone.net").write_text("param w shape=[10]\n")
+    refused("cost", "--net", "alone.net", pieces=["w (param)", "input"])
+    with open("/dev/full", "w") as full:
+        for command in (["cost", "m.spt"], ["cost", "m.spt", "--json"], ["--help"], ["--version"], []):
+            done = subprocess.run([TOOL, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=100)
+            assert done.returncode == 1 and done.stderr == "sparlet: standard output: cannot be written\n", (command, done)
     refused("serch")
     refused("show", "whole", "--colour", pieces=["--colour"])
     assert "sparlet" in run("--version").stdout
     assert "search" in run("--help").stdout and "worker" not in run("--help").stdout
 
 
+def test_read_only():
+    """A run that may only be read can be shown and tested, and no search goes on in it."""
+    if os.geteuid() == 0:
+        return  # may write everywhere
+    shutil.copytree("whole", "kept")
+    arm = json.loads(run("show", "whole", "--json").stdout)["arms"][0]["arm"]
+    files = {path: path.read_bytes() for path in Path("kept").rglob("*") if path.is_file()}
+    for path in (*files, Path("kept/models"), Path("kept")):
+        path.chmod(0o444 if path.is_file() else 0o555)
+    try:
+        assert run("show", "kept").stdout.replace("kept", "whole") == run("show", "whole").stdout
+        found = json.loads(run("test", "kept", arm, "--seeds", 0, "--json").stdout)
+        assert sorted(found) == ["arm", "repeats", "stored"] and found["repeats"] == [], found
+        refused("search", "tiny.toml", "--out", "kept", pieces=["kept"])
+        assert files == {path: path.read_bytes() for path in Path("kept").rglob("*") if path.is_file()}
+    finally:
+        Path("kept").chmod(0o755), Path("kept/models").chmod(0o755)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
         os.chdir(folder)
         Path("tiny.toml").write_text(CONFIG)
-        for test in (test_one_model, test_search_and_show, test_same_seed, test_kills, test_bad_input):
+        for test in (test_one_model, test_search_and_show, test_same_seed, test_kills, test_bad_input, test_read_only):
             start = time.monotonic()
             test()
             print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)
