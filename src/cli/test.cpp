@@ -1,5 +1,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -17,7 +18,10 @@ constexpr uint64_t kTestStream = 104;
 // What the arm's net has been trained for, ancestors included.
 int lineage_epochs(const OpenRun& run, int arm) {
   int epochs = 0;
+  std::set<int> visited;
   for (std::optional<int> at = arm; at;) {
+    require(visited.insert(*at).second, "{}: arm {} descends from itself",
+            run.folder.store().string(), *at);
     const Trial t = run.store.trial(*at);
     epochs += t.epochs;
     at = t.parent;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <limits>
 #include <thread>
@@ -24,6 +25,15 @@ constexpr std::chrono::milliseconds kPoll(10);
 
 bool alive(int process) { return process > 0 && (kill(process, 0) == 0 || errno == EPERM); }
 
+int stored_workers(const Store& store, const RunFolder& folder) {
+  const std::string text = store.meta("workers", "1");
+  int workers = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), workers);
+  require(status == std::errc() && end == text.data() + text.size() && workers >= 1,
+          "{}: workers \"{}\" is not a number", folder.store().string(), text);
+  return workers;
+}
+
 class Search {
  public:
   Search(const Config& config, const Pipeline& pipeline, const Data& data,
@@ -36,7 +46,7 @@ class Search {
         lock_(folder_.root),
         space_(config.parameters, config.constraints),
         store_(open_store(folder_, config)),
-        workers_(std::stoi(store_->meta("workers", "1"))),
+        workers_(stored_workers(*store_, folder_)),
         proposer_(config_, space_, pipeline_, data_.spec, workers_),
         plan_(PhasePlan::of(config.search)),
         inline_(!options.spawn && workers_ == 1),

@@ -52,7 +52,7 @@ std::string read_only_name(const std::filesystem::path& path) {
   return uri + (log ? "?mode=ro" : "?mode=ro&immutable=1");
 }
 
-Trial read_row(SQLite::Statement& row) {
+Trial read_row(SQLite::Statement& row) try {
   Trial t;
   t.arm = row.getColumn(0);
   t.phase = phase_from(row.getColumn(1).getString());
@@ -80,6 +80,10 @@ Trial read_row(SQLite::Statement& row) {
   t.attempt = row.getColumn(20);
   t.worker = row.getColumn(21);
   return t;
+} catch (const Error& error) {
+  fail("trial {}: {}", row.getColumn(0).getInt(), error.what());
+} catch (const nlohmann::json::exception&) {
+  fail("trial {}: a metric that cannot be read", row.getColumn(0).getInt());
 }
 
 }  // namespace
@@ -100,8 +104,9 @@ struct Store::Impl {
       return body();
     } catch (const SQLite::Exception& error) {
       fail("{}: {}", name, error.what());
-    } catch (const nlohmann::json::exception&) {
-      fail("{}: holds a metric that cannot be read", name);
+    } catch (const Error& error) {
+      if (std::string_view(error.what()).starts_with("trial ")) fail("{}: {}", name, error.what());
+      throw;
     }
   }
   template <class Body>

@@ -320,6 +320,8 @@ TEST_CASE("loop: what a folder refuses") {
         std::string::npos);
   CHECK(complaint({"parameter.n.bounds=[1,4]"}).find("parameter[1].bounds") != std::string::npos);
   CHECK(complaint({"search.trials=3"}) == "");
+  Store::open(folder / "run" / "run.db").set_meta("workers", "x");
+  CHECK(complaint({"search.workers=0"}).find("run.db: workers \"x\"") != std::string::npos);
   std::ofstream(folder / "run" / "run.db", std::ios::binary) << "broken";
   CHECK(complaint({}).find("run.db") != std::string::npos);
   CHECK(content(folder / "run" / "run.db") == "broken");

@@ -1,3 +1,4 @@
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -136,6 +137,28 @@ TEST_CASE("store: files that are none") {
 }
 
 // Eight processes, some killed at random moments: every trial ends exactly once.
+TEST_CASE("store: content that cannot be read names the file and the trial") {
+  const TestFolder folder;
+  const auto path = folder / "run.db";
+  Store::create(path, {}).add({trial(0), trial(1)});
+  const auto complaint = [&](const std::string& change) -> std::string {
+    SQLite::Database(path.string(), SQLite::OPEN_READWRITE).exec("UPDATE trials SET " + change);
+    try {
+      Store::open(path).trials();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(complaint("extra='{' WHERE arm=1") ==
+        path.string() + ": trial 1: a metric that cannot be read");
+  CHECK(complaint("status='zz' WHERE arm=1") ==
+        path.string() + ": trial 1: status \"zz\" is unknown");
+  CHECK(complaint("point='a=' WHERE arm=0") ==
+        path.string() + ": trial 0: point: 'a=' is not name=value");
+  CHECK_THROWS_WITH_AS(Store::open(path).trial(0), doctest::Contains("run.db: trial 0: "), Error);
+}
+
 TEST_CASE("store: many processes, some of which die") {
   constexpr int kTrials = 120, kWorkers = 8;
   const TestFolder folder;
