@@ -44,3 +44,12 @@ TEST_CASE("dtype: names and sizes round trip; an unknown name lists the known") 
   CHECK_THROWS_WITH_AS(dtype_from("f16"), "dtype: no 'f16'; one of f32, i8, u8, i16, u16, i32",
                        Error);
 }
+
+TEST_CASE("count: a product that no int64 holds is an Error, not another number") {
+  const int64_t most = INT32_MAX;
+  CHECK(count({most, most, 2}) == 2 * most * most);
+  CHECK_THROWS_WITH_AS(count({20552879, 3725308, 5059460}),
+                       "shape: [20552879,3725308,5059460] has more elements than can be counted",
+                       Error);
+  CHECK_THROWS_AS(count({65536, 65536, 65536, 65536}), Error);
+}
