@@ -1,57 +1,14 @@
 // The Executor: one arena, no allocation between steps, the same answers whatever the batch or
 // path.
-#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <new>
-#include <string_view>
 
+#include "../allocations.h"
 #include "tensor/error.h"
 #include "test_nets.h"
 
 using namespace sparlet;
-
-namespace {
-
-int64_t allocations = 0;
-bool counting = false;  // asking where a call comes from is slow: only where it matters
-
-// oneDNN 2.6 allocates inside its own execute(); that is not ours to change, so it is not counted.
-void count_allocation(const void* caller) {
-  if (!counting) return;
-  Dl_info from;
-  if (dladdr(caller, &from) && from.dli_fname &&
-      std::string_view(from.dli_fname).find("libdnnl") != std::string_view::npos)
-    return;
-  ++allocations;
-}
-
-}  // namespace
-// NOLINTBEGIN: counts every allocation of this executable
-void* operator new(size_t size) {
-  count_allocation(__builtin_return_address(0));
-  if (void* p = std::malloc(size ? size : 1)) return p;
-  throw std::bad_alloc();
-}
-void* operator new[](size_t size) { return operator new(size); }
-void* operator new(size_t size, std::align_val_t align) {
-  count_allocation(__builtin_return_address(0));
-  const size_t a = std::max(size_t(align), sizeof(void*));
-  if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
-  throw std::bad_alloc();
-}
-void* operator new[](size_t size, std::align_val_t align) { return operator new(size, align); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
-// NOLINTEND
 
 namespace {
 
@@ -148,13 +105,11 @@ TEST_CASE("executor: nothing is allocated between steps") {
         executor.step(rule, 1e-3f, t);
       };
       step(1), step(2);
-      counting = true;
-      const int64_t before = allocations;
+      const int64_t before = testing::start_counting();
       delete new int64_t(before);
-      REQUIRE(allocations == before + 1);  // the counter counts
+      REQUIRE(testing::allocations() == before + 1);  // the counter counts
       for (int64_t t = 3; t < 8; ++t) step(t);
-      counting = false;
-      CHECK(allocations == before + 1);
+      CHECK(testing::stop_counting() == before + 1);
     }
   }
 }
