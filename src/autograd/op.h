@@ -1,5 +1,4 @@
-// OpDef: all the library knows of one op. A new op is one file in ops/ and one word in
-// ops/table.cpp.
+// OpDef: all the library knows of one op. A new op is one file in ops/ and one word in ops/list.h.
 #pragma once
 #include <memory>
 #include <span>
