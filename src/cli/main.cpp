@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "cli/model.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
@@ -117,11 +118,14 @@ void add_cost(CLI::App& app, CostArgs& a) {
   c.add_option("--sparsity", a.sparsity, "with --net: share of the weights that will be removed");
   data_options(c, a.data);
   c.callback([&a, &c] {
-    for (const char* option : {"--sparsity", "--data", "--path", "--train-samples",
-                               "--validation-samples", "--test-samples", "--data-seed"})
-      require(a.model.empty() || c.count(option) == 0,
-              "{}: of no use with a model, which has its weights and shape; only with --net",
-              option);
+    require(a.model.empty() || c.count("--sparsity") == 0,
+            "--sparsity: of no use with a model, which has its weights; only with --net");
+    for (const char* option : {"--data", "--path", "--train-samples", "--validation-samples",
+                               "--test-samples", "--data-seed"})
+      require(
+          (a.model.empty() && !is_net_file(a.net)) || c.count(option) == 0,
+          "{}: of no use with a model or a FILE.net, which has its shape; only with a named --net",
+          option);
     cli::cost(a);
   });
   c.add_option("--device", a.device, "a known device or a TOML file");

@@ -244,6 +244,7 @@ def test_bad_input():
     Path("eleven.net").write_text("input x shape=[1,28,28]\nflatten f x\nparam w shape=[11,784]\nlinear out f w\n")
     refused("train", "--net", "eleven.net", *DATA, pieces=["out (linear)", "11 outputs", "10 classes"])
     Path("huge.net").write_text("input x shape=[20552879,3725308,5059460]\nflatten f x\n")
+    refused("cost", "--net", "huge.net", "--data", "digits", pieces=["--data", "FILE.net"])
     refused("cost", "--net", "huge.net", pieces=["huge.net:1: x (input)", "2147483647"])
     Path("alone.net").write_text("param w shape=[10]\n")
     refused("cost", "--net", "alone.net", pieces=["w (param)", "input"])
