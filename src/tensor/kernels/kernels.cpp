@@ -8,6 +8,7 @@
 #include "tensor/kernels/conv.h"
 #include "tensor/kernels/linear.h"
 #include "tensor/kernels/recurrent.h"
+#include "tensor/kernels/sparse.h"
 #if SPARLET_ONEDNN
 #include "tensor/kernels/onednn.h"
 #endif
@@ -18,13 +19,15 @@ namespace {
 constexpr Kernels portable{.name = "portable",
                            .conv2d = portable_conv2d,
                            .linear = portable_linear,
-                           .recurrent = portable_recurrent};
+                           .recurrent = portable_recurrent,
+                           .sparse = portable_sparse};
 #if SPARLET_ONEDNN
 constexpr Kernels onednn{.name = "onednn",
                          .onednn = true,
                          .conv2d = onednn_conv2d,
                          .linear = onednn_linear,
-                         .recurrent = onednn_recurrent};
+                         .recurrent = onednn_recurrent,
+                         .sparse = portable_sparse};
 constexpr const Kernels* table[] = {&portable, &onednn};
 #else
 constexpr const Kernels* table[] = {&portable};

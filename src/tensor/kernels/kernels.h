@@ -12,9 +12,11 @@ namespace sparlet {
 struct ConvShape;
 struct LinearShape;
 struct RecurrentShape;
+struct SparsePattern;
 class ConvKernel;
 class LinearKernel;
 class RecurrentKernel;
+class SparseKernel;
 
 // What a layer's kernel is made for.
 struct KernelOptions {
@@ -29,6 +31,7 @@ struct Kernels {
   std::unique_ptr<LinearKernel> (*linear)(const LinearShape&, const KernelOptions&) = nullptr;
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
                                                 const KernelOptions&) = nullptr;
+  std::unique_ptr<SparseKernel> (*sparse)(const SparsePattern&, const KernelOptions&) = nullptr;
 };
 
 const Kernels& default_kernels();               // SPARLET_KERNELS, or the best there is

@@ -1,0 +1,44 @@
+// Products with a sparse weight matrix on raw pointers: y = x weightᵀ + bias, its data gradient, and
+// its weight gradient at the non-zeros alone. Nothing here ever holds the dense matrix.
+// x [rows][in], y [rows][out], values [nonzeros], bias [out] or null.
+#pragma once
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "tensor/kernels/kernels.h"
+
+namespace sparlet {
+
+// Where the non-zeros of a matrix (out, in) are: row o holds entries row_begin[o] .. row_begin[o+1],
+// entry k stands in column column[k]; columns rise within a row.
+struct SparsePattern {
+  int64_t out = 1, in = 1;
+  std::vector<int32_t> row_begin, column;
+
+  int64_t nonzeros() const { return int64_t(column.size()); }
+};
+
+// Made once for a pattern. `values` are in the order of the pattern. rows: of the call, 1 ..
+// KernelOptions::batch. Allocates nothing after it was made.
+class SparseKernel {
+ public:
+  virtual ~SparseKernel() = default;
+  virtual void forward(int64_t rows, const float* x, const float* values, const float* bias,
+                       float* y) = 0;
+  virtual void backward_data(int64_t rows, const float* values, const float* dy, float* dx) = 0;
+  // dvalues and dbias may be null.
+  virtual void backward_weight(int64_t rows, const float* x, const float* dy, float* dvalues,
+                               float* dbias) = 0;
+  // Without training: the values are new.
+  virtual void values_changed() {}
+  // Held by the packed forms.
+  virtual int64_t bytes() const = 0;
+  // The packed form that each pass runs, separated by spaces: for tests and reports.
+  virtual std::string_view description() const { return "csr"; }
+};
+
+// Plain CSR, for every CPU.
+std::unique_ptr<SparseKernel> portable_sparse(const SparsePattern&, const KernelOptions&);
+
+}  // namespace sparlet
