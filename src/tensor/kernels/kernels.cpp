@@ -21,6 +21,24 @@ constexpr Kernels portable{.name = "portable",
                            .linear = portable_linear,
                            .recurrent = portable_recurrent,
                            .sparse = portable_sparse};
+#if SPARLET_SIMD
+constexpr Kernels avx2{.name = "avx2",
+                       .conv2d = portable_conv2d,
+                       .linear = portable_linear,
+                       .recurrent = portable_recurrent,
+                       .sparse = portable_sparse};
+constexpr Kernels avx512{.name = "avx512",
+                         .conv2d = portable_conv2d,
+                         .linear = portable_linear,
+                         .recurrent = portable_recurrent,
+                         .sparse = portable_sparse};
+
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
 #if SPARLET_ONEDNN
 constexpr Kernels onednn{.name = "onednn",
                          .onednn = true,
@@ -28,18 +46,30 @@ constexpr Kernels onednn{.name = "onednn",
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
                          .sparse = portable_sparse};
-constexpr const Kernels* table[] = {&portable, &onednn};
-#else
-constexpr const Kernels* table[] = {&portable};
 #endif
+
+std::vector<const Kernels*> available() {
+  std::vector<const Kernels*> there{&portable};
+#if SPARLET_SIMD
+  if (has_avx2()) there.push_back(&avx2);
+  if (has_avx512()) there.push_back(&avx512);
+#endif
+#if SPARLET_ONEDNN
+  there.push_back(&onednn);
+#endif
+  return there;
+}
 
 }  // namespace
 
-std::span<const Kernels* const> all_kernels() { return table; }
+std::span<const Kernels* const> all_kernels() {
+  static const std::vector<const Kernels*> there = available();
+  return there;
+}
 
 const Kernels& find_kernels(std::string_view name) {
   std::string names;
-  for (const Kernels* one : table) {
+  for (const Kernels* one : all_kernels()) {
     if (one->name == name) return *one;
     names += (names.empty() ? "" : ", ") + std::string(one->name);
   }

@@ -1,6 +1,13 @@
-// The table of float kernels: portable code first, overwritten by what the CPU and the build can
-// do. SPARLET_KERNELS=portable|onednn forces a path; an unknown or unavailable one is an Error that
-// names those that are there.
+// The table of float kernels, one row a path:
+//   portable  plain loops for every CPU
+//   avx2, avx512  our own SIMD code, where the CPU has it
+//   onednn    oneDNN's convolution, inner product and LSTM, where the build has it
+// SPARLET_KERNELS forces a path; an unknown or unavailable one is an Error that names those that
+// are there.
+//
+// SIMD code stands in files of its own, built with the flags of its path (meson.build). Those files
+// include no header that defines inline functions or templates shared with other files: the linker
+// keeps one copy of such a function, and it may be the one that this CPU cannot run.
 #pragma once
 #include <cstdint>
 #include <memory>
