@@ -25,6 +25,10 @@ void copy_samples(const std::vector<int32_t>& order, int64_t n, int64_t size, co
 void Kernel::backward(const Io&, const View&, std::span<const View>) {
   fail("executor: an op without a gradient was run backwards");
 }
+void Kernel::dense_weight_grad(const Io&, const View&, const SparseOperand&, int64_t, int64_t,
+                               float*) {
+  fail("executor: an op without dense gradients of its sparse weights was asked for them");
+}
 
 Executor::Executor(const Net& net, const ExecutorOptions& options)
     : impl_(std::make_unique<Impl>(net, options)) {}
@@ -164,19 +168,29 @@ void Executor::set_slot(Id param, int index, const Tensor& tensor) {
             slots[size_t(index)].data);
 }
 
-Tensor Executor::dense_weight_grad(Id id, int64_t begin, int64_t end) const {
-  const Impl& s = *impl_;
+Tensor Executor::dense_weight_grad(Id id, int64_t begin, int64_t end, int operand) const {
+  Impl& s = *impl_;
   const Node& node = s.node(id);
-  require(node.in.size() >= 2 && s.nodes[size_t(node.in[1])].grad_offset >= 0,
-          "{} ({}): keeps no weight gradient", node.name, node.op->name);
-  const Id weight = node.in[1];
-  const Shape& shape = s.node(weight).type.shape;
+  const auto at = size_t(operand);
+  require(operand >= 1 && at < node.in.size() && s.nodes[size_t(node.in[at])].grad_offset >= 0,
+          "{} ({}): keeps no gradient of a weight at input {}", node.name, node.op->name, operand);
+  const Id weight = node.in[at];
+  const auto sparse = std::ranges::find(node.op->sparse, operand, &SparseOperand::values);
+  const bool is_sparse = sparse != node.op->sparse.end();
+  const Shape shape =
+      is_sparse ? sparse->dense(node, s.net.graph.types_of(node.in)) : s.node(weight).type.shape;
   require(0 <= begin && begin < end && end <= shape[0], "{}: rows {} to {} of {}", node.name, begin,
           end, shape[0]);
   const int64_t row = count(shape) / shape[0];
   Shape part{end - begin};
   for (int i = 1; i < shape.rank(); ++i) part.push_back(shape[i]);
   Tensor rows(part);
+  if (is_sparse) {
+    auto& slot = s.nodes[size_t(id)];
+    slot.kernel->dense_weight_grad(s.io(id, slot), s.grad[size_t(id)], *sparse, begin, end,
+                                   rows.write().data());
+    return rows;
+  }
   const Type type{part, DType::f32, false};
   to_plain(s.placement[size_t(weight)], type, 1, s.grad[size_t(weight)].f32() + begin * row,
            rows.raw_write());

@@ -52,9 +52,10 @@ class Executor {
   // Optimiser slots of a param, in plain order, for checkpoints and remapping.
   Tensor slot(Id param, int index) const;
   void set_slot(Id param, int index, const Tensor&);
-  // Rows [begin, end) of dLoss/dWeight (plain order) of a linear or conv2d node's weight, masked or
-  // not, after backward(): what RigL grows by.
-  Tensor dense_weight_grad(Id node, int64_t begin, int64_t end) const;
+  // Rows [begin, end) of dLoss/dWeight (plain order) of a layer's weight, masked or not, after
+  // backward(): what RigL grows by. `operand`: which of the node's inputs; of a sparse weight its values,
+  // and the rows are those of the dense weight, computed for this call alone.
+  Tensor dense_weight_grad(Id node, int64_t begin, int64_t end, int operand = 1) const;
 
   int64_t arena_bytes() const;  // all memory allocated at construction, for values
   std::span<const std::byte> arena() const;

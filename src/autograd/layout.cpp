@@ -47,7 +47,9 @@ class Placer {
     if (id == graph_.output() || users_[size_t(id)].empty()) return false;
     for (Id user : users_[size_t(id)]) {
       const Node& node = graph_[user];
-      if (node.op == &linear_op && node.in[0] == id && node.in[1] != id) {
+      if ((node.op == &linear_csr_op || node.op == &linear_coo_op) && node.in[0] == id) {
+        continue;  // takes its columns in any order
+      } else if (node.op == &linear_op && node.in[0] == id && node.in[1] != id) {
         if (!only_weight_of_linear(node.in[1])) return false;
       } else if (node.op->elementwise && scalar_others(node, id)) {
         if (!reaches_linear(user)) return false;

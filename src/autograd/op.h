@@ -7,10 +7,12 @@
 #include "autograd/layout.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/rng.h"
+#include "tensor/sparse.h"
 
 namespace sparlet {
 
 enum class Mode { infer, train };
+struct SparseOperand;
 
 // One call's operands. Batched values have the shape [n, ...type.shape]; see layout.h for the order
 // of their elements. `out` may stand on the memory of an input only where OpDef::in_place says so.
@@ -35,6 +37,10 @@ class Kernel {
   // After forward on the same operands. dy: gradient of the output. Overwrites din[i] fully where
   // it is not empty (where it is, the gradient is not wanted). Default: Error, no gradient.
   virtual void backward(const Io&, const View& dy, std::span<const View> din);
+  // Of a sparse operand (OpDef::sparse): rows [begin, end) of dLoss/dWeight as if the weight were
+  // dense, in plain order, after forward on the same operands. Default: Error.
+  virtual void dense_weight_grad(const Io&, const View& dy, const SparseOperand&, int64_t begin,
+                                 int64_t end, float* rows);
 };
 
 struct MakeContext {
@@ -57,11 +63,20 @@ struct Sample {
     std::string_view leaf = "input";  // input, param, constant, state
     DType dtype = DType::f32;
     Fill fill = Fill::normal;
-    Attrs attrs = {};  // extra ones of the leaf (scale, zero)
+    Attrs attrs = {};                  // extra ones of the leaf (scale, zero)
+    std::vector<int32_t> values = {};  // exactly these numbers, instead of `fill`
   };
   std::string_view name;
   std::vector<Input> in;
   Attrs attrs = {};
+};
+
+// A weight that an op reads as in[values], in[values + 1] and in[values + 2] (tensor/sparse.h):
+// trained like any param, at its entries alone.
+struct SparseOperand {
+  SparseFormat format = SparseFormat::csr;
+  int values = 1;
+  Shape (*dense)(const Node&, std::span<const Type> in) = nullptr;  // the dense weight's shape
 };
 
 struct OpDef {
@@ -83,6 +98,8 @@ struct OpDef {
   int (*in_place)(const Node&, std::span<const Type> in) = nullptr;
   // Bytes of scratch that the portable kernel (the device's) needs for one sample.
   int64_t (*scratch)(const Node&, std::span<const Type> in) = nullptr;
+  // Its sparse weights. The inputs of a node may be fewer (no bias), never these.
+  std::vector<SparseOperand> sparse = {};
 };
 
 // The leaves.

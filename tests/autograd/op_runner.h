@@ -61,6 +61,19 @@ inline Tensor filled(const Shape& shape, DType dtype, Fill fill, Rng& rng) {
   return tensor;
 }
 
+// A leaf of exactly these numbers.
+inline Tensor exact(const Shape& shape, DType dtype, const std::vector<int32_t>& values) {
+  Tensor tensor(shape, dtype);
+  for (size_t i = 0; i < values.size(); ++i)
+    if (dtype == DType::u8)
+      tensor.write<uint8_t>()[i] = uint8_t(values[i]);
+    else if (dtype == DType::u16)
+      tensor.write<uint16_t>()[i] = uint16_t(values[i]);
+    else
+      tensor.write<int32_t>()[i] = values[i];
+  return tensor;
+}
+
 // Values of a sample's operands for n samples.
 inline std::vector<Tensor> sample_values(const Graph& graph, const Sample& sample, int64_t n,
                                          uint64_t seed) {
@@ -68,7 +81,10 @@ inline std::vector<Tensor> sample_values(const Graph& graph, const Sample& sampl
   std::vector<Tensor> values;
   for (size_t i = 0; i < sample.in.size(); ++i) {
     const Type& type = graph.nodes[i].type;
-    values.push_back(filled(type.batched ? batched(n, type.shape) : type.shape, type.dtype,
+    if (!sample.in[i].values.empty())
+      values.push_back(exact(type.shape, type.dtype, sample.in[i].values));
+    else
+      values.push_back(filled(type.batched ? batched(n, type.shape) : type.shape, type.dtype,
                             sample.in[i].fill, rng));
   }
   return values;

@@ -23,16 +23,24 @@ struct Wanted {
   std::initializer_list<std::string_view> attrs = {};
 };
 
-// Throws Error for a wrong number of inputs, an input that is not f32, or an unknown attribute.
-inline void check(const Node& node, std::span<const Type> in, const Wanted& wanted) {
+// Throws Error for a wrong number of inputs or an unknown attribute.
+inline void check_call(const Node& node, std::span<const Type> in, const Wanted& wanted) {
   require(in.size() >= wanted.least && in.size() <= wanted.most,
           "{}: wants inputs ({}), found {} of them", place(node), wanted.inputs, in.size());
-  for (size_t i = 0; i < in.size(); ++i)
-    require(in[i].dtype == DType::f32, "{}: input {} is {}, wanted f32", place(node), i,
-            name_of(in[i].dtype));
   for (const auto& [key, value] : node.attrs)
     require(std::ranges::find(wanted.attrs, key) != wanted.attrs.end(), "{}: no attribute '{}'{}",
             place(node), key, did_you_mean(key, std::span<const std::string_view>(wanted.attrs)));
+}
+
+inline void check_f32(const Node& node, std::span<const Type> in, size_t i) {
+  require(in[i].dtype == DType::f32, "{}: input {} is {}, wanted f32", place(node), i,
+          name_of(in[i].dtype));
+}
+
+// Throws Error for a wrong number of inputs, an input that is not f32, or an unknown attribute.
+inline void check(const Node& node, std::span<const Type> in, const Wanted& wanted) {
+  check_call(node, in, wanted);
+  for (size_t i = 0; i < in.size(); ++i) check_f32(node, in, i);
 }
 
 // Throws unless the input is a map (c,h,w) that differs from sample to sample.
