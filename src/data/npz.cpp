@@ -1,6 +1,7 @@
 // Zip archives as numpy.savez writes them: PKWARE's APPNOTE 6.3, read from the central directory.
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "data/byte_source.h"
@@ -148,6 +149,8 @@ std::map<std::string, Tensor> parse_npz(std::span<const uint8_t> bytes, const st
     require(unpacked <= kMost, "{}: found more than {} bytes unpacked, wanted fewer", name, kMost);
     require(member.name.ends_with(".npy"), "{}: found no array, wanted a name that ends in .npy",
             name);
+    require(std::ranges::none_of(member.name, [](unsigned char c) { return c < ' ' || c == 127; }),
+            "{}: found control characters in the name, wanted a name that can be printed", name);
     const std::string key = member.name.substr(0, member.name.size() - 4);
     const bool fresh = arrays.emplace(key, parse_npy(archive.unpack(member, name), name)).second;
     require(fresh, "{}: found two members of this name, wanted one", name);

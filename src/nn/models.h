@@ -53,7 +53,7 @@ std::vector<std::string_view> model_names();
 
 // The net with the values of an .npz file whose arrays have the names of its leaves ("c1.w"), in
 // PyTorch's order of axes. Throws Error for an array that is no leaf, a leaf without an array (save
-// states and constants), and other shapes.
+// states and constants), other shapes, NaN and infinite values.
 Net load_weights(const Net&, const std::filesystem::path& npz);
 
 }  // namespace sparlet::nn

@@ -46,7 +46,7 @@ Bytes damaged(Bytes bytes, int64_t telling, Rng& rng) {
 }
 
 int run(int count_of, char** arguments, const char* name, const std::vector<Target>& targets,
-        const std::function<void(const Folder&)>& prepare) {
+        const std::function<void(const Folder&)>& prepare, const char* form) {
   const double seconds = count_of > 1 ? std::atof(arguments[1]) : 10;
   Rng rng(count_of > 2 ? std::strtoull(arguments[2], nullptr, 10) : 1);
   Folder folder;
@@ -57,6 +57,7 @@ int run(int count_of, char** arguments, const char* name, const std::vector<Targ
          seconds) {
     const Target& target = targets[size_t(rng.below(int64_t(targets.size())))];
     Bytes bytes = rng.below(50) == 0 ? target.valid : damaged(target.valid, 160, rng);
+    if (target.seal && rng.below(4)) target.seal(bytes);
     if (rng.below(8) == 0) bytes = gzip(bytes);
     folder.put(target.path, bytes);
     try {
@@ -66,8 +67,7 @@ int run(int count_of, char** arguments, const char* name, const std::vector<Targ
       ++refused;
       const std::string message = error.what();
       const bool good = message.starts_with(folder.path.string()) &&
-                        message.find(": found ") != message.npos &&
-                        message.find('\n') == message.npos;
+                        message.find(form) != message.npos && message.find('\n') == message.npos;
       if (!good) {
         std::printf("%s: not the house form: %s\n", name, error.what());
         return 1;

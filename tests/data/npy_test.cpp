@@ -114,6 +114,8 @@ TEST_CASE("npz: bombs, doubles, strangers and empty archives are refused") {
   check_message(zip_refusal(zip(members)), "a.npz:X.npy: ", "two members");
   check_message(zip_refusal(zip({})), "a.npz: ", "empty archive");
   check_message(zip_refusal(zip({{"run.sh", {1, 2}}})), "a.npz:run.sh: ", "no array");
+  check_message(zip_refusal(zip({{"X\n.npy", members[0].bytes}})), "a.npz:X?.npy: ",
+                "control characters");
 
   // A member said to hold 2 GB in a few bytes; and the same bytes in many entries.
   Bytes bomb = zip({{"X.npy", Bytes(1000, 0), true}});

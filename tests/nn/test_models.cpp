@@ -1,6 +1,8 @@
 // The reference nets have the published numbers of weights and multiply-accumulates.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "../data/make_files.h"
 #include "autograd/ops/ops.h"
 #include "nn/models.h"
@@ -126,6 +128,8 @@ TEST_CASE("weights by node name out of an .npz file") {
   CHECK(load({w}).find("no array f1.b, wanted [2]") != std::string::npos);
   CHECK(load({w, {"f1.b.npy", npy<float>("<f4", "(3,)", {7, 8, 9})}}).find("wanted f32 [2]") !=
         std::string::npos);
+  CHECK(load({w, {"f1.b.npy", npy<float>("<f4", "(2,)", {7, NAN})}})
+            .find("w.npz:f1.b.npy: found nan at 1, wanted a finite number") != std::string::npos);
   CHECK(load({w, b, {"f2.w.npy", w.bytes}}).find("w.npz:f2.w.npy: ") != std::string::npos);
   CHECK(load({w, b, {"f1.npy", w.bytes}}).find("no leaf") != std::string::npos);
 }

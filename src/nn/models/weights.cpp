@@ -1,9 +1,21 @@
+#include <cmath>
+
 #include "autograd/op.h"
 #include "data/npy.h"
 #include "nn/models.h"
 #include "tensor/error.h"
 
 namespace sparlet::nn {
+namespace {
+
+void check_finite(const Tensor& values, const std::string& where) {
+  if (values.dtype() != DType::f32) return;
+  for (int64_t i = 0; i < values.size(); ++i)
+    require(std::isfinite(values.read()[size_t(i)]), "{}: found {} at {}, wanted a finite number",
+            where, values.read()[size_t(i)], i);
+}
+
+}  // namespace
 
 Net load_weights(const Net& net, const std::filesystem::path& path) {
   const std::map<std::string, Tensor> arrays = read_npz(path);
@@ -24,6 +36,7 @@ Net load_weights(const Net& net, const std::filesystem::path& path) {
     require(tensor.shape() == node.type.shape && tensor.dtype() == node.type.dtype,
             "{}: found {} {}, wanted {} {}", where, name_of(tensor.dtype()),
             to_string(tensor.shape()), name_of(node.type.dtype), to_string(node.type.shape));
+    check_finite(tensor, where);
     loaded.params[size_t(*id)] = tensor;
   }
   for (const Node& node : net.graph.nodes)
