@@ -9,6 +9,9 @@
 #include "tensor/kernels/linear.h"
 #include "tensor/kernels/recurrent.h"
 #include "tensor/kernels/sparse.h"
+#if SPARLET_SIMD
+#include "tensor/kernels/simd_kernels.h"
+#endif
 #if SPARLET_ONEDNN
 #include "tensor/kernels/onednn.h"
 #endif
@@ -22,14 +25,23 @@ constexpr Kernels portable{.name = "portable",
                            .recurrent = portable_recurrent,
                            .sparse = portable_sparse};
 #if SPARLET_SIMD
+template <const SimdLoops& loops>
+std::unique_ptr<ConvKernel> conv2d_by(const ConvShape& shape, const KernelOptions& options) {
+  return simd_conv2d(loops, shape, options);
+}
+template <const SimdLoops& loops>
+std::unique_ptr<LinearKernel> linear_by(const LinearShape& shape, const KernelOptions& options) {
+  return simd_linear(loops, shape, options);
+}
+
 constexpr Kernels avx2{.name = "avx2",
-                       .conv2d = portable_conv2d,
-                       .linear = portable_linear,
+                       .conv2d = conv2d_by<simd_avx2>,
+                       .linear = linear_by<simd_avx2>,
                        .recurrent = portable_recurrent,
                        .sparse = portable_sparse};
 constexpr Kernels avx512{.name = "avx512",
-                         .conv2d = portable_conv2d,
-                         .linear = portable_linear,
+                         .conv2d = conv2d_by<simd_avx512>,
+                         .linear = linear_by<simd_avx512>,
                          .recurrent = portable_recurrent,
                          .sparse = portable_sparse};
 

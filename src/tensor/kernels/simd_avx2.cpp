@@ -1,5 +1,15 @@
-#include "tensor/kernels/simd.h"
+#include "tensor/kernels/simd_pack.h"
+#include "tensor/kernels/simd_product.h"
 
 namespace sparlet {
-extern const SimdLoops simd_avx2{.lanes = 8};
-}
+
+extern const SimdLoops simd_avx2{.name = "avx2",
+                                 .lanes = kWidth,
+                                 .product = product,
+                                 .dots = dots,
+                                 .pack_transposed = pack_transposed,
+                                 .sum_rows = sum_rows,
+                                 .copy_rows = copy_rows,
+                                 .add_rows = add_rows};
+
+}  // namespace sparlet

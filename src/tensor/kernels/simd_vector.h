@@ -1,0 +1,53 @@
+// A vector of floats of the instruction set that a file is built for. Only simd_avx*.cpp include
+// this, through the loops; everything has internal linkage (see kernels.h).
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace sparlet {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;
+using V = __m512;
+using Mask = __mmask16;
+// The first `count` lanes.
+inline Mask first_lanes(int64_t count) {
+  return count >= kWidth ? Mask(0xffff) : Mask((1u << count) - 1);
+}
+inline V zero() { return _mm512_setzero_ps(); }
+inline V all(float v) { return _mm512_set1_ps(v); }
+inline V load(const float* p) { return _mm512_loadu_ps(p); }
+inline V load(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
+inline void store(float* p, V v) { _mm512_storeu_ps(p, v); }
+inline void store(float* p, V v, Mask m) { _mm512_mask_storeu_ps(p, m, v); }
+inline V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+inline V greater(V a, V b) { return _mm512_max_ps(a, b); }  // b where either is NaN
+inline float sum_of(V v) { return _mm512_reduce_add_ps(v); }
+#else
+constexpr int kWidth = 8;
+using V = __m256;
+using Mask = __m256i;
+inline Mask first_lanes(int64_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(count < kWidth ? count : kWidth)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline V zero() { return _mm256_setzero_ps(); }
+inline V all(float v) { return _mm256_set1_ps(v); }
+inline V load(const float* p) { return _mm256_loadu_ps(p); }
+inline V load(const float* p, Mask m) { return _mm256_maskload_ps(p, m); }
+inline void store(float* p, V v) { _mm256_storeu_ps(p, v); }
+inline void store(float* p, V v, Mask m) { _mm256_maskstore_ps(p, m, v); }
+inline V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
+inline V greater(V a, V b) { return _mm256_max_ps(a, b); }
+inline float sum_of(V v) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+#endif
+constexpr int64_t kLanesWide = kWidth;
+
+}  // namespace
+}  // namespace sparlet
