@@ -253,3 +253,105 @@ TEST_CASE("a masked weight gets no gradient") {
   }
   CHECK(moved > 50);
 }
+
+TEST_CASE("prune_fraction: floor(k n), of all or of what is left, each weight or together") {
+  Rng rng(1);
+  NetBuilder b(rng);
+  Net net = b.finish(nn::linear(b.input("x", {5}), "f", {.out = 2, .bias = false}));
+  for (size_t i = 0; i < 10; ++i)
+    net.params[size_t(net.graph.at("f.w"))].write()[i] = float(i + 1) / 10 * (i % 2 ? 1.f : -1.f);
+  const std::pair<double, int64_t> cases[] = {{0.1, 1}, {0.33, 3}, {0.5, 5}, {1, 10}};
+  for (const auto& [k, gone] : cases) {
+    const Net pruned = sparse::prune_fraction(net, {.k = k});
+    const auto mask = pruned.value("f.w.mask").read();
+    for (int64_t i = 0; i < 10; ++i) CHECK(mask[size_t(i)] == (i < gone ? 0 : 1));
+  }
+  // Again and again: a share of the whole, until nothing is left; a share of the rest.
+  Net whole = net, rest = net;
+  for (const int64_t gone : {3, 6, 9, 10, 10}) {
+    whole = sparse::prune_fraction(whole, {.k = 0.3});
+    CHECK(zeros(whole) == gone);
+  }
+  for (const int64_t gone : {3, 5, 6, 7, 7}) {
+    rest = sparse::prune_fraction(rest, {.k = 0.3, .of_remaining = true});
+    CHECK(zeros(rest) == gone);
+  }
+  const Net two = small_net(1);
+  CHECK(zeros(sparse::prune_fraction(two, {.k = 0.5})) == 13 + 30 + 5);
+  const Net together = sparse::prune_fraction(two, {.k = 0.5, .together = true});
+  CHECK(zeros(together) == 48);
+  for (const std::string& name : masks(together))
+    CHECK(together.value(name) == sparse::mask(two, {.sparsity = 48.0 / 97}).value(name));
+}
+
+TEST_CASE("by a distribution each weight has its own exact count; biases only when asked") {
+  const Net net = small_net(1);
+  const Net pruned = sparse::mask(net, {.sparsity = 0.5, .distribution = sparse::uniform()});
+  int64_t left = 0;
+  for (const char* name : {"c1.w", "f1.w", "f2.w"}) {
+    const Tensor& mask = pruned.value(std::string(name) + ".mask");
+    const int64_t open = mask.size() - std::ranges::count(mask.read(), 0.f);
+    CHECK(std::abs(open - mask.size() / 2) <= 1);
+    left += open;
+  }
+  CHECK(left == 97 - 49);
+  CHECK_FALSE(pruned.graph.find("f1.b.mask"));
+  const Net all = sparse::mask(net, {.sparsity = 0.5, .biases = true});
+  CHECK(all.graph.find("f1.b.mask"));
+  CHECK(all.graph.find("c1.b.mask"));
+  CHECK(zeros(all) == std::llround(0.5 * (97 + 3 + 5 + 2)));
+  const Net bare = sparse::unmask(all);
+  CHECK_FALSE(bare.graph.find("f1.b.mask"));
+  CHECK(distance(outputs(all), outputs(bare)) == 0);
+}
+
+TEST_CASE("sparsity_at: a start above zero, and a straight line") {
+  const sparse::Gradual g{.target = 0.8, .begin = 0, .end = 100, .initial = 0.2, .power = 1};
+  CHECK(sparse::sparsity_at(g, 0) == doctest::Approx(0.2));
+  CHECK(sparse::sparsity_at(g, 25) == doctest::Approx(0.35));
+  CHECK(sparse::sparsity_at(g, 100) == 0.8);
+  CHECK_THROWS_AS(sparse::gradual({.target = 0.5, .initial = 0.6}), Error);
+}
+
+TEST_CASE("rounds: equal shares of what is left; a rewound ticket starts from the first weights") {
+  const Net first = small_net(1);
+  std::vector<int64_t> seen;
+  Net trained = first;
+  const auto retrain = [&](const Net& net, int round) {
+    seen.push_back(zeros(net));
+    Rng rng{uint64_t(round)};
+    Net next = net;
+    for (const std::string& name : sparse::prunable(net.graph))
+      for (float& w : next.params[size_t(net.graph.at(name))].write()) w += float(rng.normal());
+    if (round > 0) CHECK(only_lost(trained, net));
+    CHECK(net.value("f1.w") == (round == 0 ? first : trained).value("f1.w"));
+    trained = next;
+    return next;
+  };
+  const Net last = sparse::prune_in_rounds(first, {.sparsity = 0.875, .rounds = 3}, retrain);
+  CHECK(zeros(last) == 85);  // round(0.875 · 97)
+  CHECK(seen == std::vector<int64_t>{49, 73, 85});
+  const auto again = [&](const Net& net, int) {
+    CHECK(net.value("f1.w") == first.value("f1.w"));
+    CHECK(net.value("n1.gamma") == first.value("n1.gamma"));
+    Net next = net;
+    Rng rng(3);
+    for (float& w : next.params[size_t(net.graph.at("f1.w"))].write()) w = float(rng.normal());
+    return next;
+  };
+  const Net ticket =
+      sparse::prune_in_rounds(first, {.sparsity = 0.5, .rounds = 2, .rewind = true}, again);
+  CHECK(zeros(ticket) == 49);
+  CHECK_THROWS_AS(sparse::prune_in_rounds(first, {.rounds = 0}, again), Error);
+}
+
+TEST_CASE("fine-tuning keeps the mask to the last entry, also under distillation") {
+  const Data data = digits();
+  Rng rng(1);
+  const Net teacher = digits_net(data.spec, rng);
+  const Net start = sparse::mask(digits_net(data.spec, rng), {.sparsity = 0.8});
+  const Trained t =
+      train(start, data, Adam{}, {.epochs = 2, .batch = 32, .loss = Distillation{teacher}}, rng);
+  for (const std::string& name : masks(start)) CHECK(t.net.value(name) == start.value(name));
+  CHECK_FALSE(t.net.value("f2.w") == start.value("f2.w"));
+}
