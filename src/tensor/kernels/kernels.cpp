@@ -38,12 +38,12 @@ constexpr Kernels avx2{.name = "avx2",
                        .conv2d = conv2d_by<simd_avx2>,
                        .linear = linear_by<simd_avx2>,
                        .recurrent = portable_recurrent,
-                       .sparse = portable_sparse};
+                       .sparse = avx2_sparse};
 constexpr Kernels avx512{.name = "avx512",
                          .conv2d = conv2d_by<simd_avx512>,
                          .linear = linear_by<simd_avx512>,
                          .recurrent = portable_recurrent,
-                         .sparse = portable_sparse};
+                         .sparse = avx512_sparse};
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
@@ -52,12 +52,21 @@ bool has_avx512() {
 }
 #endif
 #if SPARLET_ONEDNN
+// oneDNN has none of its own.
+std::unique_ptr<SparseKernel> best_sparse(const SparsePattern& pattern,
+                                          const KernelOptions& options) {
+#if SPARLET_SIMD
+  if (has_avx512()) return avx512_sparse(pattern, options);
+  if (has_avx2()) return avx2_sparse(pattern, options);
+#endif
+  return portable_sparse(pattern, options);
+}
 constexpr Kernels onednn{.name = "onednn",
                          .onednn = true,
                          .conv2d = onednn_conv2d,
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
-                         .sparse = portable_sparse};
+                         .sparse = best_sparse};
 #endif
 
 std::vector<const Kernels*> available() {
