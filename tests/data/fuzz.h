@@ -1,7 +1,7 @@
 // The driver of all loaders' fuzzers: random damage to valid files. Each must load or be refused
 // with an Error that begins with the path; anything else (a crash, another exception, a sanitizer's
 // word) is a failure.
-//   fuzz_NAME [seconds [seed]]
+//   fuzz_NAME [seconds of the processor [seed]]
 #pragma once
 #include <functional>
 #include <string>
