@@ -34,6 +34,7 @@ Executor::Executor(const Net& net, const ExecutorOptions& options)
     : impl_(std::make_unique<Impl>(net, options)) {}
 Executor::~Executor() = default;
 Executor::Executor(Executor&&) noexcept = default;
+Executor& Executor::operator=(Executor&&) noexcept = default;
 
 void Executor::set_input(Id input, View samples) {
   Impl& s = *impl_;
@@ -203,6 +204,7 @@ std::span<const std::byte> Executor::arena() const {
 }
 const Plan& Executor::plan() const { return impl_->plan; }
 const Net& Executor::net() const { return impl_->net; }
+const ExecutorOptions& Executor::options() const { return impl_->options; }
 Rng& Executor::rng() { return impl_->rng; }
 
 }  // namespace sparlet

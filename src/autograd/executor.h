@@ -25,6 +25,7 @@ class Executor {
   Executor(const Net&, const ExecutorOptions&);
   ~Executor();
   Executor(Executor&&) noexcept;
+  Executor& operator=(Executor&&) noexcept;
 
   // Copies n samples (plain order: [n, ...type.shape]) into an input. u8 samples given to a float
   // input become 0..255; given to an int8 input, value - 128. f32 samples given to an int8 input
@@ -61,6 +62,7 @@ class Executor {
   std::span<const std::byte> arena() const;
   const Plan& plan() const;
   const Net& net() const;
+  const ExecutorOptions& options() const;
   Rng& rng();
 
  private:

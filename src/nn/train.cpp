@@ -111,7 +111,7 @@ class Training {
     for (int64_t i = 0; i < steps_per_epoch_; ++i) {
       report.rate = float(double(rate_) * plateau_.factor *
                           factor(options_.schedule, step_, total_steps_, options_.warmup_steps));
-      const auto [loss, n] = run_step(i * options_.accumulate, report.rate);
+      const auto [loss, n] = run_step(i * options_.accumulate, epoch, report.rate);
       total += double(loss) * double(n);
       seen += n;
       if (step_ == 1) first_loss_ = loss;
@@ -131,9 +131,10 @@ class Training {
   };
 
   // The step whose first batch is the epoch's batch `first`.
-  StepResult run_step(int64_t first, float rate) {
+  StepResult run_step(int64_t first, int epoch, float rate) {
     double total = 0;
     int64_t seen = 0;
+    bool skip = false;
     ++step_;
     const int64_t end = std::min(first + options_.accumulate, batches_per_epoch_);
     for (int64_t i = first; i < end; ++i) {
@@ -144,10 +145,15 @@ class Training {
       total += double(value) * double(n);
       seen += n;
       executor_->backward();
+      TrainState state = this->state(epoch, rate, value);
+      state.batch = int(i - first);
+      state.batches = int(end - first);
+      state.samples = n;
+      skip = look(state);
       gradients_->add(*executor_, n);
     }
     gradients_->finish(*executor_, options_.clip_norm);
-    executor_->step(rule_, rate, step_);
+    if (!skip) executor_->step(rule_, rate, step_);
     return {float(total / double(seen)), seen};
   }
 
@@ -164,15 +170,28 @@ class Training {
     return loss(options_.loss, y, labels, executor_->output_grad(), teacher);
   }
 
+  TrainState state(int epoch, float rate, float loss) {
+    return {.step = step_,
+            .total_steps = total_steps_,
+            .steps_per_epoch = steps_per_epoch_,
+            .epoch = epoch,
+            .rate = rate,
+            .loss = loss,
+            .executor = *executor_};
+  }
+
+  // Whether a hook leaves the optimiser step out.
+  bool look(const TrainState& state) {
+    bool skip = false;
+    for (const Hook& hook : options_.hooks)
+      if (hook.after_backward) skip = hook.after_backward(state) || skip;
+    return skip;
+  }
+
   void call_hooks(int epoch, float rate, float loss) {
     for (const Hook& hook : options_.hooks) {
-      const std::optional<Net> changed = hook({.step = step_,
-                                               .total_steps = total_steps_,
-                                               .steps_per_epoch = steps_per_epoch_,
-                                               .epoch = epoch,
-                                               .rate = rate,
-                                               .loss = loss,
-                                               .executor = *executor_});
+      if (!hook.after_step) continue;
+      const std::optional<Net> changed = hook.after_step(state(epoch, rate, loss));
       if (changed) replace(*changed);
     }
   }

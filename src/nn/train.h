@@ -46,20 +46,36 @@ void check(const Schedule&);
 struct Plateau { double lowest = 1e30; int epochs_without = 0; double factor = 1; };
 Plateau after_epoch(const ReduceOnPlateau&, Plateau, double validation_error);
 
-// What a hook sees after a step.
+// What a hook sees of a step.
 struct TrainState {
-  int64_t step = 0, total_steps = 0;     // steps done (from 1)
+  int64_t step = 0, total_steps = 0;     // steps done (from 1), the present one among them
   int64_t steps_per_epoch = 0;
   int epoch = 0;                         // from 0
   float rate = 0;                        // of this step
   float loss = 0;
   Executor& executor;
+  int batch = 0, batches = 1;            // of those whose mean gradient makes the step; from 0
+  int64_t samples = 0;                   // of this batch
 };
 
-// Changes the net while it trains: called after every optimiser step, may return a new net. Where
-// only leaf values differ the Executor goes on with them; else it is rebuilt and the optimiser state
-// is kept by param name where the shape is the same.
-using Hook = std::function<std::optional<Net>(const TrainState&)>;
+// Changes the net while it trains. Any function TrainState -> std::optional<Net> is one.
+struct Hook {
+  using Change = std::function<std::optional<Net>(const TrainState&)>;
+  using Look = std::function<bool(const TrainState&)>;
+
+  template <class F>
+    requires std::is_invocable_r_v<std::optional<Net>, F&, const TrainState&>
+  Hook(F change) : after_step(std::move(change)) {}
+  Hook(Change change, Look look) : after_step(std::move(change)), after_backward(std::move(look)) {}
+
+  // Called after every optimiser step, may return a new net. Where only leaf values differ the Executor
+  // goes on with them; else it is rebuilt and the optimiser state is kept by param name where the shape
+  // is the same.
+  Change after_step;
+  // Called after every backward(), with that batch's gradients in the executor, which it may change. True
+  // after the last batch of a step: the optimiser step is left out, after_step is called all the same.
+  Look after_backward = {};
+};
 
 struct EpochReport { int epoch = 0; float train_loss = 0; double validation_error = 1; float rate = 0; double seconds = 0; };
 
