@@ -176,10 +176,10 @@ Tensor Executor::dense_weight_grad(Id id, int64_t begin, int64_t end, int operan
   require(operand >= 1 && at < node.in.size() && s.nodes[size_t(node.in[at])].grad_offset >= 0,
           "{} ({}): keeps no gradient of a weight at input {}", node.name, node.op->name, operand);
   const Id weight = node.in[at];
-  const auto sparse = std::ranges::find(node.op->sparse, operand, &SparseOperand::values);
-  const bool is_sparse = sparse != node.op->sparse.end();
-  const Shape shape =
-      is_sparse ? sparse->dense(node, s.net.graph.types_of(node.in)) : s.node(weight).type.shape;
+  const std::vector<SparseOperand> all = sparse_operands(s.net.graph, node);
+  const auto sparse = std::ranges::find(all, operand, &SparseOperand::values);
+  const bool is_sparse = sparse != all.end();
+  const Shape shape = is_sparse ? sparse->dense : s.node(weight).type.shape;
   require(0 <= begin && begin < end && end <= shape[0], "{}: rows {} to {} of {}", node.name, begin,
           end, shape[0]);
   const int64_t row = count(shape) / shape[0];

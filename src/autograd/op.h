@@ -76,7 +76,7 @@ struct Sample {
 struct SparseOperand {
   SparseFormat format = SparseFormat::csr;
   int values = 1;
-  Shape (*dense)(const Node&, std::span<const Type> in) = nullptr;  // the dense weight's shape
+  Shape dense;  // shape of the dense weight
 };
 
 struct OpDef {
@@ -98,13 +98,16 @@ struct OpDef {
   int (*in_place)(const Node&, std::span<const Type> in) = nullptr;
   // Bytes of scratch that the portable kernel (the device's) needs for one sample.
   int64_t (*scratch)(const Node&, std::span<const Type> in) = nullptr;
-  // Its sparse weights. The inputs of a node may be fewer (no bias), never these.
-  std::vector<SparseOperand> sparse = {};
+  // Its sparse weights, in the order of the inputs; null: never any. infer() has been through.
+  std::vector<SparseOperand> (*sparse)(const Node&, std::span<const Type> in) = nullptr;
 };
 
 // The leaves.
 extern const OpDef input_op, param_op, constant_op, state_op;
 bool is_leaf(const OpDef&);  // input, param, constant or state
+
+// The sparse weights that a node reads.
+std::vector<SparseOperand> sparse_operands(const Graph&, const Node&);
 
 std::span<const OpDef* const> all_ops();      // leaves first
 const OpDef& find_op(std::string_view name);  // throws Error naming the nearest op

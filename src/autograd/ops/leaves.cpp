@@ -29,4 +29,9 @@ const OpDef state_op{"state", param, no_macs, nullptr};
 
 bool is_leaf(const OpDef& op) { return op.make == nullptr; }
 
+std::vector<SparseOperand> sparse_operands(const Graph& graph, const Node& node) {
+  if (!node.op->sparse) return {};
+  return node.op->sparse(node, graph.types_of(node.in));
+}
+
 }  // namespace sparlet

@@ -11,28 +11,28 @@ namespace {
 int64_t in_of(const Shape& x) { return x[x.rank() - 1]; }
 int64_t rows_of(const Shape& x) { return x.rank() == 2 ? x[0] : 1; }
 
-Shape dense_of_csr(const Node& node, std::span<const Type> in) {
+std::vector<SparseOperand> csr(const Node& node, std::span<const Type> in) {
   require(in[3].shape.rank() == 1 && in[3].shape[0] >= 2, "{}: wants rows [out + 1], found {}",
           place(node), to_string(in[3].shape));
-  return {in[3].shape[0] - 1, in_of(in[0].shape)};
+  return {{SparseFormat::csr, 1, {in[3].shape[0] - 1, in_of(in[0].shape)}}};
 }
-Shape dense_of_coo(const Node& node, std::span<const Type> in) {
+std::vector<SparseOperand> coo(const Node& node, std::span<const Type> in) {
   const int64_t out = node.integer("out", 0);
   require(out >= 1, "{}: out is {}, wanted 1 or more", place(node), out);
-  return {out, in_of(in[0].shape)};
+  return {{SparseFormat::coo, 1, {out, in_of(in[0].shape)}}};
 }
 
 Type infer(const Node& node, std::span<const Type> in) {
-  const SparseOperand& operand = node.op->sparse[0];
-  if (operand.format == SparseFormat::csr)
+  if (node.op == &linear_csr_op)
     check_call(node, in, {"x, values, columns, rows[, b]", 4, 5});
   else
     check_call(node, in, {"x, values, row, column[, b]", 4, 5, {"out"}});
   const Shape& x = in[0].shape;
   require(x.rank() == 1 || x.rank() == 2, "{}: wants x (in) or (rows,in), found {}{}", place(node),
           to_string(x), x.rank() == 3 ? "; flatten it first" : "");
-  check_sparse(node, in, node.op->sparse);
-  const int64_t out = operand.dense(node, in)[0];
+  const std::vector<SparseOperand> sparse = node.op->sparse(node, in);
+  check_sparse(node, in, sparse);
+  const int64_t out = sparse[0].dense[0];
   if (in.size() == 5)
     require(in[4].shape == Shape{out} && !in[4].batched, "{}: wants a bias [{}], found {}",
             place(node), out, to_string(in[4].shape));
@@ -41,7 +41,7 @@ Type infer(const Node& node, std::span<const Type> in) {
 
 // Of the dense layer: as everywhere, those of the entries are the effective ones (cost/).
 int64_t macs(const Node& node, std::span<const Type> in) {
-  return rows_of(in[0].shape) * count(node.op->sparse[0].dense(node, in));
+  return rows_of(in[0].shape) * count(node.op->sparse(node, in)[0].dense);
 }
 
 class LinearSparse final : public Kernel {
@@ -74,13 +74,11 @@ class LinearSparse final : public Kernel {
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
   std::vector<Type> in;
   for (const Node* from : context.in) in.push_back(from->type);
-  const SparseOperand& operand = node.op->sparse[0];
-  const Shape dense = operand.dense(node, in);
+  const SparseOperand operand = node.op->sparse(node, in)[0];
   const int64_t batch = (in[0].batched ? context.batch : 1) * rows_of(in[0].shape);
-  SparseProduct product(node, operand, dense,
-                        {.batch = batch, .train = context.mode == Mode::train}, *context.kernels,
-                        memory_order(context.in_placement[0], in[0].shape));
-  return std::make_unique<LinearSparse>(dense, std::move(product));
+  SparseProduct product(node, operand, {.batch = batch, .train = context.mode == Mode::train},
+                        *context.kernels, memory_order(context.in_placement[0], in[0].shape));
+  return std::make_unique<LinearSparse>(operand.dense, std::move(product));
 }
 
 using Input = Sample::Input;
@@ -145,7 +143,7 @@ const OpDef linear_csr_op{
            index(1, DType::u8, {0}),
            index(4, DType::u8, {0, 0, 0, 0}),
            {{3}, "param"}}}},
-    .sparse = {{SparseFormat::csr, 1, dense_of_csr}}};
+    .sparse = csr};
 
 const OpDef linear_coo_op{.name = "linear_coo",
                           .infer = infer,
@@ -163,6 +161,6 @@ const OpDef linear_coo_op{.name = "linear_coo",
                                         index(1, DType::u8, {0}),
                                         {{3}, "param"}},
                                        {{"out", 3.0}}}},
-                          .sparse = {{SparseFormat::coo, 1, dense_of_coo}}};
+                          .sparse = coo};
 
 }  // namespace sparlet

@@ -11,7 +11,7 @@ void check_operand(const Node& node, std::span<const Type> in, const SparseOpera
   const auto [first, second] = index_names(operand.format);
   const auto at = size_t(operand.values);
   const Type &values = in[at], &a = in[at + 1], &b = in[at + 2];
-  const auto [out, columns] = matrix_of(operand.dense(node, in));
+  const auto [out, columns] = matrix_of(operand.dense);
   require(values.shape.rank() == 1 && !values.batched, "{}: wants values [entries], found {}",
           place(node), to_string(values.shape));
   const int64_t entries = values.shape[0];
@@ -40,10 +40,11 @@ void check_sparse(const Node& node, std::span<const Type> in,
   for (const SparseOperand& operand : sparse) check_operand(node, in, operand);
 }
 
-SparseRead read_sparse(std::string_view where, const SparseOperand& operand, const Shape& dense,
-                       const Io& io, std::span<const int32_t> column_order) {
+SparseRead read_sparse(std::string_view where, const SparseOperand& operand, const Io& io,
+                       std::span<const int32_t> column_order) {
   const auto at = size_t(operand.values);
-  SparseRead read{read_pattern(operand.format, dense, io.in[at + 1], io.in[at + 2], where), {}};
+  SparseRead read{read_pattern(operand.format, operand.dense, io.in[at + 1], io.in[at + 2], where),
+                  {}};
   if (column_order.empty()) return read;
   std::vector<int32_t> memory(column_order.size());  // of a plain column
   for (size_t i = 0; i < memory.size(); ++i) memory[size_t(column_order[i])] = int32_t(i);
@@ -61,12 +62,11 @@ SparseRead read_sparse(std::string_view where, const SparseOperand& operand, con
   return read;
 }
 
-SparseProduct::SparseProduct(const Node& node, const SparseOperand& operand, const Shape& dense,
+SparseProduct::SparseProduct(const Node& node, const SparseOperand& operand,
                              const KernelOptions& options, const Kernels& kernels,
                              std::vector<int32_t> column_order)
     : where_(place(node)),
       operand_(operand),
-      dense_(dense),
       options_(options),
       kernels_(kernels),
       column_order_(std::move(column_order)) {}
@@ -74,7 +74,7 @@ SparseProduct::SparseProduct(const Node& node, const SparseOperand& operand, con
 void SparseProduct::prepare(const Io& io) {
   if (!fresh_) return;
   kernel_.reset();  // never two packings at a time
-  SparseRead read = read_sparse(where_, operand_, dense_, io, column_order_);
+  SparseRead read = read_sparse(where_, operand_, io, column_order_);
   slots_ = io.in[size_t(operand_.values)].size();
   order_ = std::move(read.order);
   ordered_.resize(order_.size());
@@ -116,7 +116,7 @@ void SparseProduct::backward_weight(int64_t rows, const float* x, const float* d
 
 void SparseProduct::dense_weight_grad(int64_t rows, const float* x, const float* dy, int64_t begin,
                                       int64_t end, float* to) const {
-  const auto [out, in] = matrix_of(dense_);
+  const auto [out, in] = matrix_of(operand_.dense);
   for (int64_t o = begin; o < end; ++o, to += in) {
     std::fill_n(to, in, 0.f);
     for (int64_t r = 0; r < rows; ++r) {

@@ -7,8 +7,7 @@ namespace sparlet {
 
 // Throws Error for a wrong number of inputs, an unknown attribute, or inputs of a wrong type:
 // indices are u8, u16 or i32, all else f32. Then for each of `sparse`: values, or indices that do
-// not fit them. REQUIRES for OpDef::sparse::dense that x has been checked first: call check_call
-// and what x needs before.
+// not fit them.
 void check_sparse(const Node&, std::span<const Type> in, std::span<const SparseOperand> sparse);
 
 // A pattern as a kernel takes it. Value k of the pattern is value order[k] of the operand; empty:
@@ -20,15 +19,15 @@ struct SparseRead {
 // Reads and checks the operand's indices (Error naming `where`). `column_order`: where x does not
 // lie in plain order, its memory element i is plain column column_order[i] (memory_order()); empty:
 // it does.
-SparseRead read_sparse(std::string_view where, const SparseOperand&, const Shape& dense, const Io&,
+SparseRead read_sparse(std::string_view where, const SparseOperand&, const Io&,
                        std::span<const int32_t> column_order = {});
 
 // y = x weightᵀ + bias with a sparse operand: packs at the first call after it was made or
 // changed().
 class SparseProduct {
  public:
-  SparseProduct(const Node&, const SparseOperand&, const Shape& dense, const KernelOptions&,
-                const Kernels&, std::vector<int32_t> column_order = {});
+  SparseProduct(const Node&, const SparseOperand&, const KernelOptions&, const Kernels&,
+                std::vector<int32_t> column_order = {});
 
   // From Kernel::operands_changed().
   void changed() { fresh_ = true; }
@@ -48,7 +47,6 @@ class SparseProduct {
 
   const std::string where_;
   const SparseOperand operand_;
-  const Shape dense_;
   const KernelOptions options_;
   const Kernels& kernels_;
   const std::vector<int32_t> column_order_;
