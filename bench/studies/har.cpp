@@ -3,14 +3,11 @@
 //   har lstm|cnn [epochs=20] [seed=1] [folder; else "UCI HAR Dataset" in $SPARLET_DATA]
 // The weights are those of the last epoch: the windows that validate are of the same subjects as
 // those that train, so the best epoch on them says little of the others.
-#include <fmt/core.h>
-
-#include <cstdlib>
-
 #include "autograd/ops/ops.h"
 #include "data/load.h"
 #include "nn/recurrent.h"
 #include "nn/train.h"
+#include "study.h"
 #include "tensor/error.h"
 
 using namespace sparlet;
@@ -54,7 +51,9 @@ int run(int argc, char** argv) {
   require(kind == "lstm" || kind == "cnn", "har: wanted lstm or cnn, found '{}'", kind);
   const int epochs = argc > 2 ? std::atoi(argv[2]) : 20;
   const uint64_t seed = argc > 3 ? uint64_t(std::atoll(argv[3])) : 1;
-  const Data data = load_data({.source = "har", .path = argc > 4 ? argv[4] : "", .seed = seed});
+  const auto folder = study::folder(argc, argv, 4, "UCI HAR Dataset");
+  if (!folder) return 0;
+  const Data data = load_data({.source = "har", .path = *folder, .seed = seed});
   fmt::print("{} training, {} validation, {} test windows\n", data.train.size(),
              data.validation.size(), data.test.size());
   Rng rng(seed);

@@ -3,33 +3,21 @@
 // up to 4 pixels, the weights of the last epoch.
 //   resnet8_cifar [epochs=20] [seed=1] [folder; else cifar-10-batches-bin in $SPARLET_DATA]
 //                 [training samples; else all]
-#include <fmt/core.h>
-
-#include <cstdlib>
-
 #include "data/augment.h"
 #include "data/cifar.h"
 #include "nn/models.h"
 #include "nn/train.h"
+#include "study.h"
 #include "tensor/error.h"
 
 using namespace sparlet;
 
-namespace {
-
-std::filesystem::path folder_of(int argc, char** argv) {
-  if (argc > 3) return argv[3];
-  const char* place = std::getenv("SPARLET_DATA");
-  require(place, "usage: resnet8_cifar EPOCHS SEED FOLDER, or set SPARLET_DATA");
-  return std::filesystem::path(place) / "cifar-10-batches-bin";
-}
-
-}  // namespace
-
 int main(int argc, char** argv) try {
   const int epochs = argc > 1 ? std::atoi(argv[1]) : 20;
   const uint64_t seed = argc > 2 ? uint64_t(std::atoll(argv[2])) : 1;
-  TrainAndTest parts = read_cifar10(folder_of(argc, argv));
+  const auto folder = study::folder(argc, argv, 3, "cifar-10-batches-bin");
+  if (!folder) return 0;
+  const TrainAndTest parts = read_cifar10(*folder);
   Data data{.name = "cifar10"};
   data.train = argc > 4 ? parts.train.take(std::atoll(argv[4])) : parts.train;
   data.test = parts.test;
