@@ -54,13 +54,11 @@ class Conv2d final : public Kernel {
     kernel_->forward(io.n, io.in[0].f32(), io.in[1].f32(), bias(io), io.out.f32());
   }
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
-    if (din[0]) kernel_->backward_data(io.n, io.in[1].f32(), dy.f32(), din[0].f32());
     float* dbias = din.size() > 2 ? din[2].f32() : nullptr;
-    if (din[1]) {
-      kernel_->backward_weight(io.n, io.in[0].f32(), dy.f32(), din[1].f32(), dbias);
-    } else if (dbias) {
-      sum_rows(dy.size() / din[2].size(), din[2].size(), dy.f32(), dbias);
-    }
+    const bool bias_alone = dbias && !din[1];
+    kernel_->backward({io.n, io.in[0].f32(), io.in[1].f32(), io.out.f32(), dy.f32(), din[0].f32(),
+                       din[1].f32(), bias_alone ? nullptr : dbias});
+    if (bias_alone) sum_rows(dy.size() / din[2].size(), din[2].size(), dy.f32(), dbias);
   }
 
  private:

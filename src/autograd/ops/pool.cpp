@@ -32,17 +32,20 @@ Type infer_avg(const Node& node, std::span<const Type> in) {
 class MaxPool final : public Kernel {
  public:
   MaxPool(const Node& node, const MakeContext& context)
-      : window_(pool_window(node, context.in[0]->type.shape)),
+      : kernels_(*context.kernels),
+        window_(pool_window(node, context.in[0]->type.shape)),
         from_(context.mode == Mode::train ? size_t(context.batch * count(node.type.shape)) : 0) {}
 
   void forward(const Io& io) override {
-    max_pool(window_, io.n, io.in[0].f32(), io.out.f32(), from_.empty() ? nullptr : from_.data());
+    kernels_.max_pool(window_, io.n, io.in[0].f32(), io.out.f32(),
+                      from_.empty() ? nullptr : from_.data());
   }
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
-    if (din[0]) max_pool_backward(window_, io.n, from_.data(), dy.f32(), din[0].f32());
+    if (din[0]) kernels_.max_pool_backward(window_, io.n, from_.data(), dy.f32(), din[0].f32());
   }
 
  private:
+  const Kernels& kernels_;
   const Window window_;
   std::vector<int32_t> from_;  // where each output came from
 };

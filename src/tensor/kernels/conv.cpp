@@ -184,6 +184,11 @@ class PatchConv final : public ConvKernel {
 
 }  // namespace
 
+void ConvKernel::backward(const ConvBackward& b) {
+  if (b.dx) backward_data(b.n, b.weight, b.dy, b.dx);
+  if (b.dweight) backward_weight(b.n, b.x, b.dy, b.dweight, b.dbias);
+}
+
 std::unique_ptr<ConvKernel> portable_conv2d(const ConvShape& shape, const KernelOptions& options) {
   if (shape.depthwise()) return portable_depthwise(shape, options);
   return std::make_unique<PatchConv>(shape, options);

@@ -7,6 +7,7 @@
 #include "tensor/error.h"
 #include "tensor/kernels/conv.h"
 #include "tensor/kernels/linear.h"
+#include "tensor/kernels/pool.h"
 #include "tensor/kernels/recurrent.h"
 #include "tensor/kernels/sparse.h"
 #if SPARLET_SIMD
@@ -23,7 +24,9 @@ constexpr Kernels portable{.name = "portable",
                            .conv2d = portable_conv2d,
                            .linear = portable_linear,
                            .recurrent = portable_recurrent,
-                           .sparse = portable_sparse};
+                           .sparse = portable_sparse,
+                           .max_pool = max_pool,
+                           .max_pool_backward = max_pool_backward};
 #if SPARLET_SIMD
 template <const SimdLoops& loops>
 std::unique_ptr<ConvKernel> conv2d_by(const ConvShape& shape, const KernelOptions& options) {
@@ -34,16 +37,28 @@ std::unique_ptr<LinearKernel> linear_by(const LinearShape& shape, const KernelOp
   return simd_linear(loops, shape, options);
 }
 
-constexpr Kernels avx2{.name = "avx2",
-                       .conv2d = conv2d_by<simd_avx2>,
-                       .linear = linear_by<simd_avx2>,
-                       .recurrent = portable_recurrent,
-                       .sparse = avx2_sparse};
-constexpr Kernels avx512{.name = "avx512",
-                         .conv2d = conv2d_by<simd_avx512>,
-                         .linear = linear_by<simd_avx512>,
-                         .recurrent = portable_recurrent,
-                         .sparse = avx512_sparse};
+template <const SimdLoops& loops>
+void max_pool_by(const Window& w, int64_t n, const float* x, float* y, int32_t* from) {
+  simd_max_pool(loops, w, n, x, y, from);
+}
+template <const SimdLoops& loops>
+void max_pool_backward_by(const Window& w, int64_t n, const int32_t* from, const float* dy,
+                          float* dx) {
+  simd_max_pool_backward(loops, w, n, from, dy, dx);
+}
+
+template <const SimdLoops& loops>
+constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) sparse) {
+  return {.name = name,
+          .conv2d = conv2d_by<loops>,
+          .linear = linear_by<loops>,
+          .recurrent = portable_recurrent,
+          .sparse = sparse,
+          .max_pool = max_pool_by<loops>,
+          .max_pool_backward = max_pool_backward_by<loops>};
+}
+constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse);
+constexpr Kernels avx512 = simd_row<simd_avx512>("avx512", avx512_sparse);
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
@@ -66,7 +81,9 @@ constexpr Kernels onednn{.name = "onednn",
                          .conv2d = onednn_conv2d,
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
-                         .sparse = best_sparse};
+                         .sparse = best_sparse,
+                         .max_pool = max_pool,
+                         .max_pool_backward = max_pool_backward};
 #endif
 
 std::vector<const Kernels*> available() {

@@ -20,6 +20,7 @@ struct ConvShape;
 struct LinearShape;
 struct RecurrentShape;
 struct SparsePattern;
+struct Window;
 class ConvKernel;
 class LinearKernel;
 class RecurrentKernel;
@@ -39,6 +40,10 @@ struct Kernels {
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
                                                 const KernelOptions&) = nullptr;
   std::unique_ptr<SparseKernel> (*sparse)(const SparsePattern&, const KernelOptions&) = nullptr;
+  // As in pool.h.
+  void (*max_pool)(const Window&, int64_t n, const float* x, float* y, int32_t* from) = nullptr;
+  void (*max_pool_backward)(const Window&, int64_t n, const int32_t* from, const float* dy,
+                            float* dx) = nullptr;
 };
 
 const Kernels& default_kernels();               // SPARLET_KERNELS, or the best there is

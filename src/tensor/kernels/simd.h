@@ -25,6 +25,26 @@ struct SimdProduct {
   bool relu = false;            // c = max(sum, 0), NaN stays
 };
 
+// y[row][pixel][c] = bias[c] + Σ_tap x[row · x_row + pixel · x_pixel + offset[tap] + c]
+// weight[tap][c]. Rows of `weight` are weight_row floats apart.
+struct SimdDepthwise {
+  int64_t c = 1, rows = 1, pixels = 1, taps = 1;
+  const int64_t* offset;
+  const float* x;
+  int64_t x_row, x_pixel;
+  const float* weight;
+  int64_t weight_row;
+  const float* bias;  // or null
+  float* y;
+  bool relu = false;
+};
+
+// Max pooling of one map [h][w][c], without padding's values: a window is cut at the map's border.
+struct SimdPool {
+  int64_t c = 1, h = 1, w = 1, out_h = 1, out_w = 1, kh = 1, kw = 1;
+  int64_t stride_h = 1, stride_w = 1, top = 0, left = 0;
+};
+
 struct SimdLoops {
   const char* name = "";
   int64_t lanes = 1;  // floats in a vector
@@ -35,14 +55,28 @@ struct SimdLoops {
   // to[p][k][lane] = from[(p·lanes + lane)·row + k], zeros where p·lanes + lane >= rows
   void (*pack_transposed)(int64_t rows, int64_t columns, const float* from, int64_t row,
                           float* to) = nullptr;
-  // sum[i] = Σ over rows of x[row][i]
-  void (*sum_rows)(int64_t rows, int64_t columns, const float* x, float* sum) = nullptr;
+  // sum[i] = Σ over rows of x[row][i], or += with `add`
+  void (*sum_rows)(int64_t rows, int64_t columns, const float* x, float* sum, bool add) = nullptr;
   // Rows of n floats, steps between them: to = from; to += from, one row after the other (they may
   // overlap in `to`).
   void (*copy_rows)(int64_t rows, int64_t n, const float* from, int64_t from_row, float* to,
                     int64_t to_row) = nullptr;
   void (*add_rows)(int64_t rows, int64_t n, const float* from, int64_t from_row, float* to,
                    int64_t to_row) = nullptr;
+  // to[r][i] += from[r][i] factor[i]; rows of `from` are n floats apart.
+  void (*multiply_add_rows)(int64_t rows, int64_t n, const float* from, const float* factor,
+                            float* to, int64_t to_row) = nullptr;
+  void (*depthwise)(const SimdDepthwise&) = nullptr;
+  // dweight[tap][c] = Σ over rows and pixels of x · y, or += with `add`; y is the result's
+  // gradient.
+  void (*depthwise_weight)(const SimdDepthwise&, float* dweight, bool add) = nullptr;
+  // The greatest of each window, NaN if one is, the first of equal ones; `from`, where not null:
+  // which pixel of the map that was. With relu: y = max(y, 0), and from = -1 where that is 0.
+  void (*max_pool)(const SimdPool&, bool relu, const float* x, float* y, int32_t* from) = nullptr;
+  void (*max_pool_backward)(const SimdPool&, const int32_t* from, const float* dy,
+                            float* dx) = nullptr;
+  // dx = dy where y > 0, else 0
+  void (*relu_backward)(int64_t n, const float* y, const float* dy, float* dx) = nullptr;
 };
 
 extern const SimdLoops simd_avx2, simd_avx512;

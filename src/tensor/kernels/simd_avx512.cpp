@@ -1,3 +1,4 @@
+#include "tensor/kernels/simd_maps.h"
 #include "tensor/kernels/simd_pack.h"
 #include "tensor/kernels/simd_product.h"
 
@@ -10,6 +11,12 @@ extern const SimdLoops simd_avx512{.name = "avx512",
                                    .pack_transposed = pack_transposed,
                                    .sum_rows = sum_rows,
                                    .copy_rows = copy_rows,
-                                   .add_rows = add_rows};
+                                   .add_rows = add_rows,
+                                   .multiply_add_rows = multiply_add_rows,
+                                   .depthwise = depthwise,
+                                   .depthwise_weight = depthwise_weight,
+                                   .max_pool = max_pool,
+                                   .max_pool_backward = max_pool_backward,
+                                   .relu_backward = relu_backward};
 
 }  // namespace sparlet

@@ -12,4 +12,10 @@ std::unique_ptr<ConvKernel> simd_conv2d(const SimdLoops&, const ConvShape&, cons
 std::unique_ptr<LinearKernel> simd_linear(const SimdLoops&, const LinearShape&,
                                           const KernelOptions&);
 
+// As max_pool of pool.h.
+void simd_max_pool(const SimdLoops&, const Window&, int64_t n, const float* x, float* y,
+                   int32_t* from);
+void simd_max_pool_backward(const SimdLoops&, const Window&, int64_t n, const int32_t* from,
+                            const float* dy, float* dx);
+
 }  // namespace sparlet

@@ -61,7 +61,7 @@ class SimdLinear final : public LinearKernel {
                     .b_panel = loops_.lanes,
                     .c = dweight,
                     .c_row = s_.in});
-    if (dbias) loops_.sum_rows(rows, s_.out, dy, dbias);
+    if (dbias) loops_.sum_rows(rows, s_.out, dy, dbias, false);
   }
 
   void weight_changed() override { ready_ = false; }

@@ -165,10 +165,10 @@ void dots(int64_t rows, int64_t in, int64_t out, const float* x, const float* we
   if (r < rows) dots_rows<1>(in, out, x + r * in, weight, bias, y + r * out);
 }
 
-void sum_rows(int64_t rows, int64_t columns, const float* x, float* sum) {
+void sum_rows(int64_t rows, int64_t columns, const float* x, float* sum, bool add) {
   for (int64_t i = 0; i < columns; i += kWidth) {
     const Mask mask = first_lanes(columns - i);
-    V total[4] = {zero(), zero(), zero(), zero()};
+    V total[4] = {add ? load(sum + i, mask) : zero(), zero(), zero(), zero()};
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4)
       for (int k = 0; k < 4; ++k) total[k] += load(x + (r + k) * columns + i, mask);
