@@ -71,16 +71,21 @@ void strip_dots(const StripForm& s, int64_t width, const float* x, const float* 
 // 16 × 16: pairs, fours, then quarters of registers.
 SPARLET_INLINE void transpose_tile(const float* from, int64_t from_row, float* to, int64_t to_row) {
   __m512 v[16], t[16];
+#pragma GCC unroll 16
   for (int i = 0; i < 16; ++i) v[i] = _mm512_loadu_ps(from + i * from_row);
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
     t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
   }
+#pragma GCC unroll 16
   for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 2
     for (int h = 0; h < 2; ++h) {
       v[i + 2 * h] = _mm512_shuffle_ps(t[i + h], t[i + h + 2], 0x44);
       v[i + 2 * h + 1] = _mm512_shuffle_ps(t[i + h], t[i + h + 2], 0xee);
     }
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     const __m512 even_a = _mm512_shuffle_f32x4(v[i], v[i + 4], 0x88);
     const __m512 odd_a = _mm512_shuffle_f32x4(v[i], v[i + 4], 0xdd);
@@ -96,8 +101,8 @@ SPARLET_INLINE void transpose_tile(const float* from, int64_t from_row, float* t
 void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to,
                int64_t to_row) {
   const int64_t tiled_rows = rows - rows % 16, tiled_columns = columns - columns % 16;
-  for (int64_t r = 0; r < tiled_rows; r += 16)
-    for (int64_t c = 0; c < tiled_columns; c += 16)
+  for (int64_t c = 0; c < tiled_columns; c += 16)
+    for (int64_t r = 0; r < tiled_rows; r += 16)
       transpose_tile(from + r * from_row + c, from_row, to + c * to_row + r, to_row);
   const auto rest = avx2_sparse_loops.transpose;
   if (tiled_columns < columns)

@@ -53,4 +53,17 @@ SparseForm choose_sparse_form(const SparseLoops& loops, int64_t out, int64_t in,
   return lanes < strips ? SparseForm::lanes : SparseForm::strips;
 }
 
+bool sparse_pays(int64_t out, int64_t in, double density, int64_t batch) {
+  // The greatest density that pays, by batch and by whether the dense weight fits the second cache.
+  struct Row {
+    int64_t batch;
+    double cached, large;
+  };
+  constexpr Row table[] = {{1, 0.55, 0.65}, {15, 0.45, 0.6}, {INT64_MAX, 0.55, 0.55}};
+  const bool large = out * in * 4 > 2'000'000;
+  for (const Row& row : table)
+    if (batch <= row.batch) return density <= (large ? row.large : row.cached);
+  return false;
+}
+
 }  // namespace sparlet

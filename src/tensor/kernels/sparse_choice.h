@@ -13,4 +13,8 @@ enum class SparseForm { strips, lanes, gather };
 SparseForm choose_sparse_form(const SparseLoops&, int64_t out, int64_t in, int64_t nonzeros,
                               int64_t batch);
 
+// Whether a sparse layer is faster than the dense one on AVX-512, for inference with `batch`
+// samples; density: of 1. What Format::automatic goes by.
+bool sparse_pays(int64_t out, int64_t in, double density, int64_t batch);
+
 }  // namespace sparlet

@@ -1,0 +1,22 @@
+// The sparse measurements, each by its name; the last part of a name is the sparsity in percent,
+// and s0 of a group is the best dense kernel of the library on the same shape:
+//   spmm/{auto,csr,coo}/nN/bB/sS   Y [n][b] = S X [n][b] by the kernel; auto is the dense one where
+//                                  Format::automatic takes it
+//   sparse_linear/nN/bB/sS         a linear layer in a Net, inference through the Executor
+//   sparse_train_step/mlp/b32/sS   784-300-100-10: forward, cross-entropy, backward, Adam
+// Patterns are random and unstructured. The kernels are those that SPARLET_KERNELS names.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+struct SparseCase {
+  std::string group;  // "spmm/csr/n1024/b8"
+  int sparsity;       // percent
+  // Makes all data and gives the step to be timed, which runs on the same data each time.
+  std::function<std::function<void()>()> make;
+
+  std::string name() const { return group + "/s" + std::to_string(sparsity); }
+};
+
+std::vector<SparseCase> sparse_cases();
