@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tensor/kernels/gemm.h"
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/sparse_choice.h"
 #include "tensor/kernels/sparse_lanes.h"
 #include "tensor/kernels/sparse_strips.h"
@@ -13,7 +14,7 @@ namespace sparlet {
 namespace {
 
 // Floats for samples × size, the sample last in strips and first elsewhere.
-using Staging = std::vector<float>;
+using Staging = Lines<float>;
 
 // --- strips: any batch, and training
 

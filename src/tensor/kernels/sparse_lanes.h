@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/sparse.h"
 #include "tensor/kernels/sparse_loops.h"
 
@@ -25,9 +26,9 @@ class LanePacking {
   int64_t rows_, columns_, blocks_;
   std::vector<int32_t> row_begin_, next_, begin_;
   std::vector<LaneUnit> units_;
-  std::vector<uint16_t> order_;
-  std::vector<uint32_t> words_;
-  std::vector<float> values_;
+  Lines<uint16_t> order_;
+  Lines<uint32_t> words_;
+  Lines<float> values_;
 };
 
 // For patterns of at most 65536 columns.
@@ -43,8 +44,8 @@ class GatherPacking {
  private:
   int64_t rows_;
   std::vector<int32_t> row_begin_, slots_, row_;
-  std::vector<uint16_t> index_;
-  std::vector<float> values_;
+  Lines<uint16_t> index_;
+  Lines<float> values_;
 };
 
 }  // namespace sparlet
