@@ -176,6 +176,7 @@ class Training {
             .steps_per_epoch = steps_per_epoch_,
             .epoch = epoch,
             .rate = rate,
+            .base_rate = rate_,
             .loss = loss,
             .executor = *executor_};
   }

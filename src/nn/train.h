@@ -51,7 +51,7 @@ struct TrainState {
   int64_t step = 0, total_steps = 0;     // steps done (from 1), the present one among them
   int64_t steps_per_epoch = 0;
   int epoch = 0;                         // from 0
-  float rate = 0;                        // of this step
+  float rate = 0, base_rate = 0;         // of this step; the optimiser's own
   float loss = 0;
   Executor& executor;
   int batch = 0, batches = 1;            // of those whose mean gradient makes the step; from 0

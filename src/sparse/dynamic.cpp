@@ -1,0 +1,121 @@
+#include "sparse/dynamic.h"
+
+#include "sparse/engine.h"
+#include "tensor/error.h"
+#include "tensor/nearest.h"
+
+namespace sparlet::sparse {
+namespace {
+
+Moment moment_of(const TrainState& state) {
+  return {.step = state.step,
+          .training = double(state.step) / double(state.total_steps),
+          .epoch = state.steps_per_epoch,
+          .rate = state.base_rate > 0 ? double(state.rate) / double(state.base_rate) : 1};
+}
+
+}  // namespace
+
+DynamicOptions set_options() {
+  DynamicOptions o;
+  o.updates = {.every = 0, .stop = 1, .fraction = 0.3, .anneal = Anneal::constant};
+  o.keep = keep_by_sign();
+  o.grow = grow_random();
+  return o;
+}
+
+DynamicOptions snfs_options() {
+  DynamicOptions o;
+  o.updates = {.every = 0, .stop = 1, .fraction = 0.5};
+  o.grow = grow_momentum();
+  o.share = share_momentum();
+  o.spare_dense = o.round_up = true;
+  o.momentum = 0.9f;
+  return o;
+}
+
+DynamicOptions rigl_options() {
+  DynamicOptions o;
+  o.replaces_step = true;
+  return o;
+}
+
+DynamicOptions rigl_itop_options() {
+  DynamicOptions o = rigl_options();
+  o.updates.fraction = 0.5;
+  o.updates.anneal = Anneal::constant;
+  o.updates.stop = 1;
+  return o;
+}
+
+DynamicOptions dynamic_from(std::string_view word) {
+  if (word == "set") return set_options();
+  if (word == "snfs") return snfs_options();
+  if (word == "rigl") return rigl_options();
+  if (word == "rigl-itop") return rigl_itop_options();
+  const std::vector<std::string> known{"static", "set", "snfs", "rigl", "rigl-itop"};
+  require(word == "static", "sparse: '{}' is none of static, set, snfs, rigl, rigl-itop{}", word,
+          did_you_mean(word, known));
+  DynamicOptions o;
+  o.updates.fraction = 0;  // never due
+  return o;
+}
+
+Hook dynamic(const DynamicOptions& options) {
+  const auto engine = std::make_shared<Engine>(options);
+  return Hook(
+      [engine](const TrainState& state) {
+        return engine->update(state.executor, moment_of(state));
+      },
+      [engine](const TrainState& state) {
+        const Moment now = moment_of(state);
+        engine->gather(state.executor, now, state.batch, state.batches, state.samples);
+        return engine->options().replaces_step && engine->due(now);
+      });
+}
+
+struct Dynamic::State {
+  Executor& executor;
+  UpdateRule rule;
+  float base_rate, rate;
+  Engine engine;
+  int batch = 0;
+
+  Moment moment(int64_t step, double fraction) const {
+    return {.step = step,
+            .training = fraction,
+            .epoch = 0,
+            .rate = base_rate > 0 ? double(rate) / double(base_rate) : 1};
+  }
+};
+
+Dynamic::Dynamic(Executor& executor, const Optimizer& optimizer, const DynamicOptions& options)
+    : state_(new State{executor, rule_of(optimizer), rate_of(optimizer), rate_of(optimizer),
+                       Engine(options)}) {}
+Dynamic::~Dynamic() = default;
+
+void Dynamic::set_rate(float rate) { state_->rate = rate; }
+int64_t Dynamic::dense_bytes() const { return state_->engine.dense_bytes(); }
+
+void Dynamic::add(int64_t step, double fraction, int64_t samples) {
+  State& s = *state_;
+  // How many are to come is not known: more than this one.
+  s.engine.gather(s.executor, s.moment(step, fraction), s.batch, s.batch + 2, samples);
+  ++s.batch;
+}
+
+bool Dynamic::step(int64_t step, double fraction) { return this->step(step, fraction, 1); }
+
+bool Dynamic::step(int64_t step, double fraction, int64_t samples) {
+  State& s = *state_;
+  const Moment now = s.moment(step, fraction);
+  s.engine.gather(s.executor, now, s.batch, s.batch + 1, samples);
+  s.batch = 0;
+  if (!(s.engine.options().replaces_step && s.engine.due(now)))
+    s.executor.step(s.rule, s.rate, step);
+  const std::optional<Net> changed = s.engine.update(s.executor, now);
+  if (changed) s.executor.load(*changed);
+  return changed.has_value();
+}
+
+}  // namespace sparlet::sparse

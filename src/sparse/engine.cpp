@@ -1,0 +1,334 @@
+#include "sparse/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "nn/init.h"
+#include "sparse/allocate.h"
+#include "sparse/magnitude.h"
+#include "sparse/slots.h"
+#include "sparse/top.h"
+#include "tensor/error.h"
+
+namespace sparlet::sparse {
+namespace {
+
+constexpr int64_t kRows = 64;  // of a dense gradient at a time
+
+// Calls f(begin, end) for the rows of a weight, a few at a time.
+template <class F>
+void by_rows(const Weight& weight, const F& f) {
+  for (int64_t begin = 0; begin < weight.shape[0]; begin += kRows)
+    f(begin, std::min(begin + kRows, weight.shape[0]));
+}
+
+int64_t row_size(const Weight& weight) { return weight.size() / weight.shape[0]; }
+
+void check(const DynamicOptions& o) {
+  sparse::check(o.updates);
+  require(o.keep && o.grow, "dynamic sparse training: no criterion to keep or grow by");
+  require(o.momentum >= 0 && o.momentum < 1, "dynamic sparse training: momentum {}, wanted 0 to 1",
+          o.momentum);
+  require(o.divisor != 0, "dynamic sparse training: divisor 0");
+}
+
+}  // namespace
+
+// A weight during an update.
+struct Engine::Layer {
+  const Weight* weight;
+  Connections old;
+  std::unique_ptr<Rng> rng;
+  std::unique_ptr<Seen> seen;
+  std::vector<float> score = {};  // of the old connections
+  std::vector<bool> kept = {};    // of the old connections
+  double share = 0;
+  int64_t dropped = 0, regrown = 0;
+  std::vector<int32_t> grown = {};  // places
+  Connections now = {};
+  std::vector<bool> fresh = {};  // of the new connections: was none before
+};
+
+Engine::Engine(const DynamicOptions& options) : options_(options) { check(options); }
+
+// Those with a mask: the others are dense, and stay it.
+std::vector<Weight> Engine::weights(const Graph& graph) const {
+  std::vector<Weight> list = weights_of(graph, options_.keep_out);
+  std::erase_if(list, [](const Weight& weight) { return weight.mask < 0; });
+  return list;
+}
+
+int64_t Engine::dense_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : momentum_) bytes += tensor.bytes();
+  return bytes;
+}
+
+void Engine::gather(const Executor& executor, const Moment& now, int batch, int batches,
+                    int64_t samples) {
+  if (batch == 0) sums_.clear(), samples_ = 0;
+  if (now.step == 1 && batch == 0) momentum_.clear();
+  const bool keeps = options_.momentum > 0, last = batch + 1 == batches;
+  if (!keeps && (batches == 1 || !due(now))) return;
+  samples_ += samples;
+  for (const Weight& weight : weights(executor.net().graph)) {
+    if (batches > 1 && !sums_.contains(weight.name)) sums_[weight.name] = Tensor(weight.shape);
+    if (keeps && !momentum_.contains(weight.name)) momentum_[weight.name] = Tensor(weight.shape);
+    by_rows(weight, [&](int64_t begin, int64_t end) {
+      const size_t first = size_t(begin * row_size(weight));
+      const Tensor g = executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
+      if (batches > 1) {
+        float* sum = sums_[weight.name].write().data() + first;
+        for (const float v : g.read()) *sum++ += float(samples) * v;
+      }
+      if (!keeps || !last) return;
+      float* m = momentum_[weight.name].write().data() + first;
+      const Tensor mean = gradient(executor, weight, begin, end);
+      for (const float v : mean.read()) *m = options_.momentum * *m + v, ++m;
+    });
+  }
+}
+
+// The mean over the step's batches.
+Tensor Engine::gradient(const Executor& executor, const Weight& weight, int64_t begin,
+                        int64_t end) const {
+  const auto sum = sums_.find(weight.name);
+  if (sum == sums_.end())
+    return executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
+  Shape shape{end - begin};
+  for (int i = 1; i < weight.shape.rank(); ++i) shape.push_back(weight.shape[i]);
+  Tensor rows(shape);
+  const float* from = sum->second.read().data() + begin * row_size(weight);
+  for (float& v : rows.write()) v = *from++ / float(samples_);
+  return rows;
+}
+
+std::vector<Engine::Layer> Engine::layers(Executor& executor, const Net& net,
+                                          const std::vector<Weight>& weights, int64_t step) {
+  std::vector<Layer> list;
+  list.reserve(weights.size());
+  for (size_t k = 0; k < weights.size(); ++k) {
+    const Weight& weight = weights[k];
+    Layer layer{.weight = &weight,
+                .old = connections(net, weight),
+                .rng = std::make_unique<Rng>(mix(mix(options_.seed, uint64_t(step)), k)),
+                .seen = nullptr};
+    const auto momentum = [this, &weight](int64_t begin, int64_t end) {
+      const auto held = momentum_.find(weight.name);
+      require(held != momentum_.end(),
+              "dynamic sparse training: a criterion wants momentum, set DynamicOptions::momentum");
+      const int64_t row = row_size(weight);
+      Tensor rows(Shape{end - begin, row});
+      std::copy_n(held->second.read().data() + begin * row, rows.size(), rows.write().data());
+      return rows;
+    };
+    list.push_back(std::move(layer));
+    Layer& made = list.back();
+    made.seen.reset(
+        new Seen{.weight = weight,
+                 .at = made.old.at,
+                 .value = made.old.value,
+                 .gradient = [this, &executor, &weight](
+                                 int64_t begin,
+                                 int64_t end) { return gradient(executor, weight, begin, end); },
+                 .momentum = momentum,
+                 .slot = [&executor, &weight, at = std::span<const int32_t>(made.old.at)](
+                             int index) { return slots_of(executor, weight, at, index); },
+                 .rng = *made.rng});
+  }
+  return list;
+}
+
+// Fills score, share, kept and dropped.
+void Engine::choose_dropped(std::vector<Layer>& layers, double fraction) const {
+  double shares = 0;
+  int64_t all = 0;
+  for (Layer& layer : layers) {
+    layer.score = options_.keep(*layer.seen);
+    require(layer.score.size() == layer.old.at.size(),
+            "dynamic sparse training: {} scores to keep for {} connections of {}",
+            layer.score.size(), layer.old.at.size(), layer.weight->name);
+    layer.kept.assign(layer.old.at.size(), true);
+    if (options_.share) layer.share = options_.share(*layer.seen);
+    shares += layer.share;
+    all += layer.old.size();
+  }
+  const auto number = [&](double p, int64_t n) {
+    const double exact = p * double(n);
+    return std::min(
+        n, int64_t(options_.round_up ? std::ceil(exact - 1e-9) : std::floor(exact + 1e-9)));
+  };
+  const auto drop_least = [&](std::vector<std::pair<int32_t, int32_t>>& places, int64_t n) {
+    std::ranges::stable_sort(places, {}, [&](const auto& p) {
+      const float score = layers[size_t(p.first)].score[size_t(p.second)];
+      return std::isnan(score) ? std::numeric_limits<float>::infinity() : score;
+    });
+    for (int64_t i = 0; i < n; ++i) {
+      Layer& layer = layers[size_t(places[size_t(i)].first)];
+      layer.kept[size_t(places[size_t(i)].second)] = false;
+      ++layer.dropped;
+    }
+  };
+  std::vector<std::pair<int32_t, int32_t>> together;
+  for (size_t k = 0; k < layers.size(); ++k) {
+    std::vector<std::pair<int32_t, int32_t>> mine;
+    for (int32_t i = 0; i < int32_t(layers[k].old.size()); ++i) mine.push_back({int32_t(k), i});
+    if (options_.keep_together) {
+      together.insert(together.end(), mine.begin(), mine.end());
+      continue;
+    }
+    double p = fraction;
+    const double sparsity = 1 - double(layers[k].old.size()) / double(layers[k].weight->size());
+    if (options_.spare_dense && sparsity < 0.2 && shares > 0 &&
+        layers[k].share / shares > 1 / double(layers.size()))
+      p = std::min(sparsity, p);
+    drop_least(mine, number(p, layers[k].old.size()));
+  }
+  if (options_.keep_together) drop_least(together, number(fraction, all));
+}
+
+// How many each grows; in all as many as were dropped.
+std::vector<int64_t> Engine::growth(const std::vector<Layer>& layers) const {
+  std::vector<int64_t> out, caps;
+  std::vector<double> shares;
+  int64_t total = 0;
+  for (const Layer& layer : layers) {
+    out.push_back(layer.dropped);
+    total += layer.dropped;
+    const int64_t room = layer.weight->size() - layer.old.size() + layer.dropped;
+    // The reference code's 99 %, so that a weight never becomes quite dense.
+    caps.push_back(std::max(layer.dropped, int64_t(std::floor(0.99 * double(room)))));
+    shares.push_back(layer.share);
+  }
+  if (!options_.share) return out;
+  return allocate(total, shares, caps, Excess::equally);
+}
+
+void Engine::choose_grown(std::vector<Layer>& layers) const {
+  const std::vector<int64_t> number = growth(layers);
+  const int64_t total = std::accumulate(number.begin(), number.end(), int64_t(0));
+  std::vector<Top> top;
+  if (options_.grow_together)
+    top.emplace_back(total);
+  else
+    for (const int64_t n : number) top.emplace_back(n);
+  for (size_t k = 0; k < layers.size(); ++k) {
+    const Layer& layer = layers[k];
+    Top& mine = top[options_.grow_together ? 0 : k];
+    size_t next = 0;  // of the old connections
+    by_rows(*layer.weight, [&](int64_t begin, int64_t end) {
+      const int64_t row = row_size(*layer.weight);
+      const std::vector<float> score = options_.grow(*layer.seen, begin, end);
+      require(int64_t(score.size()) == (end - begin) * row,
+              "dynamic sparse training: {} scores to grow for rows {} to {} of {}", score.size(),
+              begin, end, layer.weight->name);
+      for (int64_t i = begin * row; i < end * row; ++i) {
+        const bool old = next < layer.old.at.size() && layer.old.at[next] == i;
+        const bool kept = old && layer.kept[next];
+        next += old;
+        if (!kept) mine.offer(score[size_t(i - begin * row)], int32_t(k), int32_t(i));
+      }
+    });
+  }
+  for (Top& each : top)
+    for (const Top::Item& item : each.take()) layers[size_t(item.weight)].grown.push_back(item.at);
+}
+
+// The new connections: kept and grown together. What was dropped and grown again keeps its value.
+void Engine::fill(Layer& layer, const Executor& executor) const {
+  const Weight& weight = *layer.weight;
+  double square = 0, sum = 0, mean = 0;
+  for (const float v : layer.old.value) square += double(v) * v, sum += std::abs(v), mean += v;
+  const double n = std::max<double>(1, double(layer.old.size()));
+  const double deviation = std::sqrt(std::max(0.0, square / n - mean / n * mean / n));
+  Tensor rows;
+  int64_t first = 0, rows_end = 0;
+  const auto gradient_at = [&](int32_t at) {
+    const int64_t row = at / row_size(weight);
+    if (row >= rows_end) {
+      first = row / kRows * kRows;
+      rows_end = std::min(first + kRows, weight.shape[0]);
+      rows = gradient(executor, weight, first, rows_end);
+    }
+    return rows.read()[size_t(at - first * row_size(weight))];
+  };
+  const auto fresh = [&](int32_t at) {
+    const double d = options_.divisor;
+    switch (options_.fresh) {
+      case Fresh::zeros:
+        return 0.0;
+      case Fresh::initial:
+        return layer.rng->uniform(-1, 1) / std::sqrt(double(fan_in(weight.shape))) / d;
+      case Fresh::normal:
+        return deviation * layer.rng->normal() / d;
+      case Fresh::uniform:
+        return layer.rng->uniform(-1, 1) * sum / n / d;
+      case Fresh::gradient:
+        return -double(gradient_at(at)) / d;
+      case Fresh::gradient_sign: {
+        const float g = gradient_at(at);
+        return (g > 0 ? -1.0 : g < 0 ? 1.0 : 0.0) / d;
+      }
+    }
+    return 0.0;
+  };
+  size_t a = 0, b = 0;
+  const auto& old = layer.old;
+  while (a < old.at.size() || b < layer.grown.size()) {
+    const bool has_old = a < old.at.size(), has_new = b < layer.grown.size();
+    if (has_old && (!has_new || old.at[a] <= layer.grown[b])) {
+      const bool regrown = has_new && old.at[a] == layer.grown[b];
+      if (layer.kept[a] || regrown) {
+        layer.now.at.push_back(old.at[a]);
+        layer.now.value.push_back(old.value[a]);
+        layer.fresh.push_back(false);
+      }
+      layer.regrown += regrown;
+      b += regrown;
+      ++a;
+    } else {
+      layer.now.at.push_back(layer.grown[b]);
+      layer.now.value.push_back(float(fresh(layer.grown[b])));
+      layer.fresh.push_back(true);
+      ++b;
+    }
+  }
+}
+
+std::optional<Net> Engine::update(Executor& executor, const Moment& now) {
+  if (!due(now)) return {};
+  const Net net = executor.trained();
+  const std::vector<Weight> weights = this->weights(net.graph);
+  if (weights.empty()) return {};
+  const double fraction = drop_fraction(options_.updates, now);
+  std::vector<Layer> list = layers(executor, net, weights, now.step);
+  choose_dropped(list, fraction);
+  choose_grown(list);
+  UpdateReport report{.step = now.step, .drop_fraction = fraction, .weights = {}};
+  std::vector<Connections> all;
+  for (Layer& layer : list) {
+    fill(layer, executor);
+    const auto first_slot = [&](int32_t at) {
+      const int64_t row = at / row_size(*layer.weight);
+      return options_.fresh_slot * gradient(executor, *layer.weight, row, row + 1)
+                                       .read()[size_t(at - row * row_size(*layer.weight))];
+    };
+    for (int k = 0; k < executor.options().slots; ++k)
+      move_slot(executor, *layer.weight, k, layer.now.at, layer.fresh,
+                k == 0 && options_.fresh_slot != 0 ? first_slot : std::function<float(int32_t)>{});
+    report.weights.push_back({.name = layer.weight->name,
+                              .size = layer.weight->size(),
+                              .before = layer.old.size(),
+                              .dropped = layer.dropped,
+                              .grown = int64_t(layer.grown.size()),
+                              .regrown = layer.regrown,
+                              .after = layer.now.size(),
+                              .at = options_.report ? layer.now.at : std::vector<int32_t>{}});
+    all.push_back(layer.now);
+  }
+  if (options_.report) options_.report(report);
+  return with_connections(net, weights, all);
+}
+
+}  // namespace sparlet::sparse
