@@ -304,10 +304,83 @@ Values prelu(const Node&, const std::vector<Array>& in) {
   return result;
 }
 
+// a and b alike, or b one number for each first coordinate of a, or one for all.
+Op binary(double (*f)(double, double)) {
+  return [f](const Node&, const std::vector<Array>& in) {
+    const Array &a = in[0], &b = in[1];
+    const size_t each_b = a.v.size() / b.v.size();
+    Values result;
+    for (size_t i = 0; i < a.v.size(); ++i) result.push_back(f(a.v[i], b.v[i / each_b]));
+    return result;
+  };
+}
+
+Values linear(const Node&, const std::vector<Array>& in) {
+  const size_t outputs = size_t(in[1].shape[0]), inputs = size_t(in[1].shape[1]);
+  Values result;
+  for (size_t row = 0; row < in[0].v.size(); row += inputs)
+    for (size_t o = 0; o < outputs; ++o) {
+      double sum = in.size() > 2 ? in[2].v[o] : 0;
+      for (size_t i = 0; i < inputs; ++i) sum += in[0].v[row + i] * in[1].v[o * inputs + i];
+      result.push_back(sum);
+    }
+  return result;
+}
+
+// linear on the dense weight whose entries stand where rows and columns say.
+Values scattered(const std::vector<Array>& in, int64_t outputs, const Values& row,
+                 const Values& column) {
+  const int64_t inputs = in[0].shape[in[0].shape.rank() - 1];
+  Array weight{{outputs, inputs}, Values(size_t(outputs * inputs), 0.0)};
+  for (size_t i = 0; i < row.size(); ++i)
+    weight.v[size_t(int64_t(row[i]) * inputs + int64_t(column[i]))] += in[1].v[i];
+  std::vector<Array> operands{in[0], weight};
+  if (in.size() > 4) operands.push_back(in[4]);
+  return linear({}, operands);
+}
+Values linear_csr(const Node&, const std::vector<Array>& in) {
+  const Values& begin = in[3].v;
+  Values row;
+  for (size_t o = 0; o + 1 < begin.size(); ++o)
+    row.insert(row.end(), size_t(begin[o + 1] - begin[o]), double(o));
+  return scattered(in, int64_t(begin.size()) - 1, row, in[2].v);
+}
+Values linear_coo(const Node& node, const std::vector<Array>& in) {
+  const int64_t outputs = node.integer("out", 0);
+  const bool none = in[2].v[0] == double(outputs);  // the slot of a weight without entries
+  return scattered(in, outputs, none ? Values{} : in[2].v, in[3].v);
+}
+
+// Along the first axis: one after the other.
+Values joined(const Node&, const std::vector<Array>& in) {
+  Values result;
+  for (const Array& part : in) result.insert(result.end(), part.v.begin(), part.v.end());
+  return result;
+}
+
+Values global_mean(const Node&, const std::vector<Array>& in) {
+  const Shape& x = in[0].shape;
+  Values result(size_t(x[0]), 0.0);
+  each(x, [&](const Index& at, int64_t i) {
+    result[size_t(at[0])] += in[0].v[size_t(i)] / double(x[1] * x[2]);
+  });
+  return result;
+}
+
 }  // namespace
 
 const std::map<std::string_view, Op>& ops() {
   static const std::map<std::string_view, Op> table{
+      {"relu", unary([](double x, const Node&) { return std::max(x, 0.0); })},
+      {"relu6", unary([](double x, const Node&) { return relu6(x); })},
+      {"add", binary([](double a, double b) { return a + b; })},
+      {"sub", binary([](double a, double b) { return a - b; })},
+      {"mul", binary([](double a, double b) { return a * b; })},
+      {"concat", joined},
+      {"linear", linear},
+      {"linear_csr", linear_csr},
+      {"linear_coo", linear_coo},
+      {"global_avg_pool", global_mean},
       {"leaky_relu",
        unary([](double x, const Node& n) { return x > 0 ? x : n.number("slope", 0.01) * x; })},
       {"sigmoid", unary([](double x, const Node&) { return sigmoid(x); })},
