@@ -10,6 +10,8 @@
 #include "tensor/kernels/pool.h"
 #include "tensor/kernels/recurrent.h"
 #include "tensor/kernels/sparse.h"
+#include "tensor/kernels/sparse_conv.h"
+#include "tensor/kernels/sparse_planes.h"
 #if SPARLET_SIMD
 #include "tensor/kernels/simd_kernels.h"
 #endif
@@ -25,6 +27,7 @@ constexpr Kernels portable{.name = "portable",
                            .linear = portable_linear,
                            .recurrent = portable_recurrent,
                            .sparse = portable_sparse,
+                           .sparse_conv = portable_sparse_conv,
                            .max_pool = max_pool,
                            .max_pool_backward = max_pool_backward};
 #if SPARLET_SIMD
@@ -35,6 +38,13 @@ std::unique_ptr<ConvKernel> conv2d_by(const ConvShape& shape, const KernelOption
 template <const SimdLoops& loops>
 std::unique_ptr<LinearKernel> linear_by(const LinearShape& shape, const KernelOptions& options) {
   return simd_linear(loops, shape, options);
+}
+
+template <const PlaneLoops& loops>
+std::unique_ptr<SparseConvKernel> sparse_conv_by(const ConvShape& shape,
+                                                 const SparsePattern& pattern,
+                                                 const KernelOptions& options) {
+  return plane_conv(shape, pattern, options, loops);
 }
 
 template <const SimdLoops& loops>
@@ -48,17 +58,20 @@ void max_pool_backward_by(const Window& w, int64_t n, const int32_t* from, const
 }
 
 template <const SimdLoops& loops>
-constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) sparse) {
+constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) sparse,
+                           decltype(Kernels::sparse_conv) sparse_conv) {
   return {.name = name,
           .conv2d = conv2d_by<loops>,
           .linear = linear_by<loops>,
           .recurrent = portable_recurrent,
           .sparse = sparse,
+          .sparse_conv = sparse_conv,
           .max_pool = max_pool_by<loops>,
           .max_pool_backward = max_pool_backward_by<loops>};
 }
-constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse);
-constexpr Kernels avx512 = simd_row<simd_avx512>("avx512", avx512_sparse);
+constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse, sparse_conv_by<planes_avx2>);
+constexpr Kernels avx512 =
+    simd_row<simd_avx512>("avx512", avx512_sparse, sparse_conv_by<planes_avx512>);
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
@@ -76,12 +89,23 @@ std::unique_ptr<SparseKernel> best_sparse(const SparsePattern& pattern,
 #endif
   return portable_sparse(pattern, options);
 }
+std::unique_ptr<SparseConvKernel> best_sparse_conv(const ConvShape& shape,
+                                                   const SparsePattern& pattern,
+                                                   const KernelOptions& options) {
+#if SPARLET_SIMD
+  if (has_avx512()) return avx512.sparse_conv(shape, pattern, options);
+  if (has_avx2()) return avx2.sparse_conv(shape, pattern, options);
+#endif
+  return portable_sparse_conv(shape, pattern, options);
+}
+
 constexpr Kernels onednn{.name = "onednn",
                          .onednn = true,
                          .conv2d = onednn_conv2d,
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
                          .sparse = best_sparse,
+                         .sparse_conv = best_sparse_conv,
                          .max_pool = max_pool,
                          .max_pool_backward = max_pool_backward};
 #endif

@@ -24,6 +24,7 @@ struct Window;
 class ConvKernel;
 class LinearKernel;
 class RecurrentKernel;
+class SparseConvKernel;
 class SparseKernel;
 
 // What a layer's kernel is made for.
@@ -40,6 +41,8 @@ struct Kernels {
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
                                                 const KernelOptions&) = nullptr;
   std::unique_ptr<SparseKernel> (*sparse)(const SparsePattern&, const KernelOptions&) = nullptr;
+  std::unique_ptr<SparseConvKernel> (*sparse_conv)(const ConvShape&, const SparsePattern&,
+                                                   const KernelOptions&) = nullptr;
   // As in pool.h.
   void (*max_pool)(const Window&, int64_t n, const float* x, float* y, int32_t* from) = nullptr;
   void (*max_pool_backward)(const Window&, int64_t n, const int32_t* from, const float* dy,
