@@ -16,6 +16,8 @@ struct ExecutorOptions {
   int64_t align = 64;
   int slots = 0;      // optimiser values a weight: UpdateRule::slots
   uint64_t seed = 0;  // of random ops (dropout)
+  // Runs some neighbours as one (fusion.h). The values and gradients between them are not kept.
+  bool fuse = true;
 };
 
 class Executor {
@@ -35,7 +37,9 @@ class Executor {
   // Runs n samples, all of whose inputs are set. The view: [n, ...shape] in memory order
   // (layout.h), good until the next call.
   View forward(int64_t n);
-  View value(Id) const;  // of the last forward; only what the plan keeps (train: everything)
+  // Of the last forward; only what the plan keeps (train: everything but what lies inside of fused
+  // nodes, for which it is empty).
+  View value(Id) const;
   // The output's last value, [n, ...], in plain order.
   Tensor output() const;
 

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "autograd/executor.h"
+#include "autograd/fusion.h"
 #include "tensor/error.h"
 
 namespace sparlet {
@@ -67,6 +68,7 @@ struct Executor::Impl {
     bool needs_grad = false;          // a param stands below it
     bool written = false;             // its gradient, in this backward
     int64_t grad_offset = -1;         // in grads
+    std::vector<Id> from;             // what its kernel reads: node.in, or those of a fused head
     std::vector<View> in, din, temp;  // operands, refreshed when n changes
     std::vector<View> slots;          // of a param
     Tensor held;                      // infer mode: the leaf's or folded value, in memory order
@@ -76,6 +78,7 @@ struct Executor::Impl {
   Net net;
   ExecutorOptions options;
   std::vector<Placement> placement;
+  Fusion fusion;
   Plan plan;
   std::vector<Slot> nodes;
   std::vector<View> value, grad;
@@ -91,12 +94,14 @@ struct Executor::Impl {
     const Graph& graph = net.graph;
     check_sizes();
     placement = choose_layouts(graph);
+    fusion = options.fuse ? find_fusion(graph, *options.kernels) : no_fusion(graph);
     nodes.resize(graph.nodes.size());
     value.resize(nodes.size());
     grad.resize(nodes.size());
     for (Id id = 0; id < Id(nodes.size()); ++id) prepare(id);
     PlanOptions planning{.batch = options.batch, .align = options.align, .keep_all = training()};
     planning.scratch.resize(nodes.size());
+    planning.run_with = fusion.into;
     for (size_t i = 0; i < nodes.size(); ++i)
       if (nodes[i].kernel) planning.scratch[i] = nodes[i].kernel->scratch_bytes();
     plan = plan_memory(graph, planning);
@@ -119,15 +124,13 @@ struct Executor::Impl {
       executor_detail::check_memory(bytes, node, options.batch);
     }
   }
+  bool inside(Id id) const { return fusion.into[size_t(id)] >= 0; }
   bool training() const { return options.mode == Mode::train; }
   const Node& node(Id id) const { return net.graph[id]; }
 
   void prepare(Id id) {
     const Node& node = net.graph[id];
     Slot& slot = nodes[size_t(id)];
-    slot.in.resize(node.in.size());
-    slot.din.resize(node.in.size());
-    slot.temp.resize(node.in.size());
     if (is_leaf(*node.op)) {
       if (node.op != &input_op) {
         const Tensor& held = net.params[size_t(id)];
@@ -140,9 +143,20 @@ struct Executor::Impl {
       slot.needs_grad = training() && node.op == &param_op;
       return;
     }
-    MakeContext context{options.batch,        options.mode, options.kernels, {}, {},
-                        placement[size_t(id)]};
-    for (Id in : node.in) {
+    const Id head = fusion.head[size_t(id)] < 0 ? id : fusion.head[size_t(id)];
+    const Node& made = net.graph[head];  // a group is the kernel of its head
+    slot.from = made.in;
+    slot.in.resize(slot.from.size());
+    slot.din.resize(slot.from.size());
+    slot.temp.resize(slot.from.size());
+    MakeContext context{options.batch,
+                        options.mode,
+                        options.kernels,
+                        {},
+                        {},
+                        placement[size_t(id)],
+                        fusion.behind(net.graph, id)};
+    for (Id in : slot.from) {
       context.in.push_back(&net.graph[in]);
       context.in_placement.push_back(placement[size_t(in)]);
       slot.needs_grad = slot.needs_grad || nodes[size_t(in)].needs_grad;
@@ -150,8 +164,9 @@ struct Executor::Impl {
     require(!slot.needs_grad || node.op->trainable,
             "{} ({}): has no gradient, so what is below it cannot be trained", node.name,
             node.op->name);
+    if (inside(id)) return;
     slot.each_run = node.type.batched || slot.needs_grad;
-    slot.kernel = node.op->make(node, context);
+    slot.kernel = made.op->make(made, context);
   }
 
   // Unbatched values that this executor writes: trained leaves, what is computed from them, folded.
@@ -159,7 +174,7 @@ struct Executor::Impl {
     std::vector<int64_t> offset(nodes.size(), -1);
     int64_t end = 0;
     for (Id id = 0; id < Id(nodes.size()); ++id) {
-      if (node(id).type.batched || shared(id)) continue;
+      if (node(id).type.batched || inside(id) || shared(id)) continue;
       offset[size_t(id)] = end;
       end += executor_detail::round64(executor_detail::value_bytes(node(id).type));
       if (node(id).op != &param_op || !training()) continue;
@@ -168,6 +183,7 @@ struct Executor::Impl {
     own = Memory(end);
     for (Id id = 0; id < Id(nodes.size()); ++id) {
       const Type& type = node(id).type;
+      if (inside(id)) continue;
       if (type.batched) {
         value[size_t(id)] = {batched(options.batch, type.shape), type.dtype,
                              arena.at(plan.offset[size_t(id)])};
@@ -196,7 +212,7 @@ struct Executor::Impl {
     int64_t end = 0, most = 0;
     const auto readers = users(net.graph);
     for (Id id = 0; id < Id(nodes.size()); ++id) {
-      if (!nodes[size_t(id)].needs_grad) continue;
+      if (!nodes[size_t(id)].needs_grad || inside(id)) continue;
       const Type& type = node(id).type;
       nodes[size_t(id)].grad_offset = end;
       end += executor_detail::round64(executor_detail::value_bytes(type) *
@@ -204,7 +220,7 @@ struct Executor::Impl {
     }
     for (Id id = 0; id < Id(nodes.size()); ++id) {
       int64_t sum = 0;
-      for (Id in : node(id).in) {
+      for (Id in : nodes[size_t(id)].from) {
         if (!nodes[size_t(in)].needs_grad || readers[size_t(in)].size() < 2) continue;
         sum += executor_detail::round64(executor_detail::value_bytes(node(in).type) *
                                         (node(in).type.batched ? options.batch : 1));
@@ -238,6 +254,7 @@ struct Executor::Impl {
     n = count;
     for (Id id = 0; id < Id(nodes.size()); ++id) {
       const Type& type = node(id).type;
+      if (inside(id)) continue;
       const Shape shape = type.batched ? batched(n, type.shape) : type.shape;
       value[size_t(id)].shape = shape;
       if (nodes[size_t(id)].grad_offset >= 0)
@@ -248,8 +265,8 @@ struct Executor::Impl {
 
   void refresh() {
     for (Id id = 0; id < Id(nodes.size()); ++id)
-      for (size_t k = 0; k < node(id).in.size(); ++k)
-        nodes[size_t(id)].in[k] = value[size_t(node(id).in[k])];
+      for (size_t k = 0; k < nodes[size_t(id)].from.size(); ++k)
+        nodes[size_t(id)].in[k] = value[size_t(nodes[size_t(id)].from[k])];
   }
 
   void run(Id id) {
@@ -264,13 +281,13 @@ struct Executor::Impl {
 
   void backward(Id id) {
     Slot& slot = nodes[size_t(id)];
-    const Node& here = node(id);
+    const std::vector<Id>& from = slot.from;
     int64_t end = 0;
-    for (size_t k = 0; k < here.in.size(); ++k) {
-      Slot& below = nodes[size_t(here.in[k])];
+    for (size_t k = 0; k < from.size(); ++k) {
+      Slot& below = nodes[size_t(from[k])];
       slot.din[k] = slot.temp[k] = View{};
       if (!below.needs_grad) continue;
-      slot.din[k] = grad[size_t(here.in[k])];
+      slot.din[k] = grad[size_t(from[k])];
       if (below.written) {  // another reader was here: add to what it wrote
         slot.temp[k] = slot.din[k];
         slot.din[k].data = temps.at(end);
@@ -279,7 +296,7 @@ struct Executor::Impl {
       below.written = true;
     }
     slot.kernel->backward(io(id, slot), grad[size_t(id)], slot.din);
-    for (size_t k = 0; k < here.in.size(); ++k)
+    for (size_t k = 0; k < from.size(); ++k)
       if (slot.temp[k]) executor_detail::add_to(slot.temp[k], slot.din[k]);
   }
 

@@ -50,6 +50,8 @@ struct MakeContext {
   std::vector<const Node*> in;          // the nodes read
   std::vector<Placement> in_placement;  // where they lie; see layout.h
   Placement placement;                  // of the output
+  // Nodes that this one's kernel does as well, writing the last one's value: see fusion.h.
+  std::vector<const Node*> then = {};
 };
 
 // How a table test fills an input: `normal` floats; `positive` in [0.5, 1.5]; small whole numbers

@@ -31,12 +31,18 @@ struct Blocks {
   }
 };
 
-std::vector<Id> last_reader(const Graph& graph, bool keep_all) {
+// Has no memory of its own.
+bool inside(const PlanOptions& options, Id id) {
+  return !options.run_with.empty() && options.run_with[size_t(id)] >= 0;
+}
+
+std::vector<Id> last_reader(const Graph& graph, const PlanOptions& options) {
   const Id n = Id(graph.nodes.size());
   std::vector<Id> last(size_t(n), -1);
   for (Id id = 0; id < n; ++id) {
-    last[size_t(id)] = keep_all ? n : id;
-    for (Id in : graph[id].in) last[size_t(in)] = std::max(last[size_t(in)], id);
+    last[size_t(id)] = options.keep_all ? n : id;
+    const Id when = inside(options, id) ? options.run_with[size_t(id)] : id;
+    for (Id in : graph[id].in) last[size_t(in)] = std::max(last[size_t(in)], when);
   }
   last[size_t(graph.output())] = n;
   return last;
@@ -44,11 +50,11 @@ std::vector<Id> last_reader(const Graph& graph, bool keep_all) {
 
 Blocks collect(const Graph& graph, const PlanOptions& options) {
   Blocks blocks{{}, options.align};
-  const std::vector<Id> last = last_reader(graph, options.keep_all);
+  const std::vector<Id> last = last_reader(graph, options);
   std::vector<int> block_of(graph.nodes.size(), -1);
   for (Id id = 0; id < Id(graph.nodes.size()); ++id) {
     const Node& node = graph[id];
-    if (!node.type.batched) continue;
+    if (!node.type.batched || inside(options, id)) continue;
     Block block{id,
                 false,
                 options.batch * count(node.type.shape) * bytes_of(node.type.dtype),

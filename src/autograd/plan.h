@@ -11,6 +11,8 @@ struct PlanOptions {
   bool keep_all = false;  // training: every value lives to the end, nothing shares
   std::vector<int64_t> scratch =
       {};  // bytes by Id while the node runs; empty: OpDef::scratch × batch
+  // By Id: the later node that this one is run with, having no memory of its own; -1 or empty: none.
+  std::vector<Id> run_with = {};
 };
 
 struct Plan {

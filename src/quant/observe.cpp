@@ -35,7 +35,8 @@ Ranges observe(const Net& net, const Dataset& data, int64_t batch) {
   const std::vector<Id> in = inputs(net.graph);
   require(in.size() == 1, "observe: the net has {} inputs, wanted one", in.size());
   // Training mode keeps every value; inference would let them share memory.
-  Executor executor(net, {.batch = std::min(batch, data.size()), .mode = Mode::train});
+  Executor executor(net,
+                    {.batch = std::min(batch, data.size()), .mode = Mode::train, .fuse = false});
   Ranges ranges;
   std::vector<int32_t> positions, labels(static_cast<size_t>(batch));
   Tensor samples(batched(batch, data.shape()), data.x.dtype());

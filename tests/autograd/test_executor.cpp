@@ -34,6 +34,55 @@ TEST_CASE("executor: the planned arena gives the same outputs as keeping everyth
   }
 }
 
+TEST_CASE("executor: fused nodes give the values and gradients of single ones") {
+  testing::Maker m(3);
+  Id x =
+      m.op(conv2d_op, "c1", {m.input({3, 9, 8}), m.param("w1", {5, 3, 3, 3}), m.param("b1", {5})},
+           {{"pad", 1.0}});
+  x = m.op(max_pool_op, "p1", {m.op(relu_op, "r1", {x})}, {{"size", 3.0}, {"stride", 2.0}});
+  x = m.op(conv2d_op, "c2", {x, m.param("w2", {5, 1, 3, 3})}, {{"pad", 1.0}, {"groups", 5.0}});
+  x = m.op(relu_op, "r2", {m.op(max_pool_op, "p2", {x}, {{"size", 2.0}})});
+  x = m.op(conv2d_op, "c3", {x, m.param("w3", {6, 5, 1, 1}), m.param("b3", {6})});
+  x = m.op(flatten_op, "flat", {m.op(relu_op, "r3", {x})});
+  const Id w = m.param("w4", {7, int64_t(count(m.net.graph[x].type.shape))});
+  x = m.op(relu_op, "r4", {m.op(linear_op, "f1", {x, w, m.param("b4", {7})})});
+  m.op(linear_op, "f2", {x, m.param("w5", {4, 7})});
+  Rng rng(4);
+  const Tensor data = testing::random({6, 3, 9, 8}, rng);
+  for (const Kernels* kernels : all_kernels())
+    for (const int64_t batch : {1, 6}) {
+      INFO(kernels->name);
+      const auto make = [&](bool fuse) {
+        return Executor(m.net,
+                        {.batch = batch, .mode = Mode::train, .kernels = kernels, .fuse = fuse});
+      };
+      Executor fused = make(true), single = make(false);
+      for (Executor* e : {&fused, &single}) {
+        e->set_input(0, View{batched(batch, Shape{3, 9, 8}), DType::f32,
+                             const_cast<std::byte*>(data.raw())});
+        e->forward(batch);
+        const View dy = e->output_grad();
+        for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 1.5f;
+        e->backward();
+      }
+      CHECK(testing::worst(fused.output(), single.output()) < 1e-6f);
+      CHECK(bool(fused.value(m.net.graph.at("c1"))) == !kernels->fuses);
+      for (const char* name : {"w1", "b1", "w2", "w3", "b3", "w4", "b4", "w5"}) {
+        const Id id = m.net.graph.at(name);
+        const View a = fused.grad(id), b = single.grad(id);
+        float worst = 0;
+        for (int64_t i = 0; i < a.size(); ++i)
+          worst = std::max(worst, std::abs(a.f32()[i] - b.f32()[i]));
+        CHECK_MESSAGE(worst < 1e-4f, name);
+      }
+      Executor infer(m.net, {.batch = batch, .kernels = kernels});
+      infer.set_input(
+          0, View{batched(batch, Shape{3, 9, 8}), DType::f32, const_cast<std::byte*>(data.raw())});
+      infer.forward(batch);
+      CHECK(testing::worst(infer.output(), single.output()) < 1e-5f);
+    }
+}
+
 TEST_CASE("executor: the arena is the plan") {
   const Net net = testing::small_cnn(1);
   for (int64_t batch : {1, 5})

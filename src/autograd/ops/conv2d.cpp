@@ -46,7 +46,8 @@ int64_t macs(const Node& node, std::span<const Type> in) {
 class Conv2d final : public Kernel {
  public:
   Conv2d(const ConvShape& shape, const MakeContext& context)
-      : kernel_(context.kernels->conv2d(
+      : fused_(!context.then.empty()),
+        kernel_(context.kernels->conv2d(
             shape, {.batch = context.batch, .train = context.mode == Mode::train})) {}
 
   void operands_changed() override { kernel_->weight_changed(); }
@@ -55,7 +56,7 @@ class Conv2d final : public Kernel {
   }
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     float* dbias = din.size() > 2 ? din[2].f32() : nullptr;
-    const bool bias_alone = dbias && !din[1];
+    const bool bias_alone = dbias && !din[1] && !fused_;
     kernel_->backward({io.n, io.in[0].f32(), io.in[1].f32(), io.out.f32(), dy.f32(), din[0].f32(),
                        din[1].f32(), bias_alone ? nullptr : dbias});
     if (bias_alone) sum_rows(dy.size() / din[2].size(), din[2].size(), dy.f32(), dbias);
@@ -63,13 +64,19 @@ class Conv2d final : public Kernel {
 
  private:
   static const float* bias(const Io& io) { return io.in.size() > 2 ? io.in[2].f32() : nullptr; }
+  const bool fused_;
   std::unique_ptr<ConvKernel> kernel_;
 };
 
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
-  return std::make_unique<Conv2d>(
-      shape_of(node, context.in[0]->type.shape, context.in[1]->type.shape, node.in.size() > 2),
-      context);
+  ConvShape shape =
+      shape_of(node, context.in[0]->type.shape, context.in[1]->type.shape, node.in.size() > 2);
+  for (const Node* next : context.then)
+    if (next->op == &relu_op)
+      shape.relu = true;
+    else
+      shape.pool = pool_window(*next, node.type.shape);
+  return std::make_unique<Conv2d>(shape, context);
 }
 
 // x, w and, where `bias`, b.

@@ -33,7 +33,10 @@ int64_t macs(const Node&, std::span<const Type> in) {
 class Linear final : public Kernel {
  public:
   Linear(const LinearShape& shape, const KernelOptions& options, const Kernels& kernels)
-      : in_(shape.in), out_(shape.out), kernel_(kernels.linear(shape, options)) {}
+      : in_(shape.in),
+        out_(shape.out),
+        fused_(shape.relu),
+        kernel_(kernels.linear(shape, options)) {}
 
   void operands_changed() override { kernel_->weight_changed(); }
   void forward(const Io& io) override {
@@ -42,16 +45,16 @@ class Linear final : public Kernel {
   }
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     const int64_t rows = dy.size() / out_;
-    if (din[0]) kernel_->backward_data(rows, io.in[1].f32(), dy.f32(), din[0].f32());
     float* dbias = din.size() > 2 ? din[2].f32() : nullptr;
-    if (din[1])
-      kernel_->backward_weight(rows, io.in[0].f32(), dy.f32(), din[1].f32(), dbias);
-    else if (dbias)
-      sum_rows(rows, out_, dy.f32(), dbias);
+    const bool bias_alone = dbias && !din[1] && !fused_;
+    kernel_->backward({rows, io.in[0].f32(), io.in[1].f32(), io.out.f32(), dy.f32(), din[0].f32(),
+                       din[1].f32(), bias_alone ? nullptr : dbias});
+    if (bias_alone) sum_rows(rows, out_, dy.f32(), dbias);
   }
 
  private:
   const int64_t in_, out_;
+  const bool fused_;
   std::unique_ptr<LinearKernel> kernel_;
 };
 
@@ -60,7 +63,8 @@ std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
   const Shape& w = context.in[1]->type.shape;
   const int64_t batch = (x.batched ? context.batch : 1) * rows_of(x.shape);
   return std::make_unique<Linear>(
-      LinearShape{.in = w[1], .out = w[0], .bias = node.in.size() > 2},
+      LinearShape{
+          .in = w[1], .out = w[0], .bias = node.in.size() > 2, .relu = !context.then.empty()},
       KernelOptions{.batch = batch, .train = context.mode == Mode::train}, *context.kernels);
 }
 

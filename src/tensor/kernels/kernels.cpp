@@ -61,6 +61,7 @@ template <const SimdLoops& loops>
 constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) sparse,
                            decltype(Kernels::sparse_conv) sparse_conv) {
   return {.name = name,
+          .fuses = true,
           .conv2d = conv2d_by<loops>,
           .linear = linear_by<loops>,
           .recurrent = portable_recurrent,

@@ -36,6 +36,7 @@ struct KernelOptions {
 struct Kernels {
   std::string_view name;
   bool onednn = false;  // conv2d and linear make oneDNN primitives
+  bool fuses = false;   // they take relu (and conv2d max pooling) with them
   std::unique_ptr<ConvKernel> (*conv2d)(const ConvShape&, const KernelOptions&) = nullptr;
   std::unique_ptr<LinearKernel> (*linear)(const LinearShape&, const KernelOptions&) = nullptr;
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,

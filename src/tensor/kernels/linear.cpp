@@ -88,6 +88,11 @@ class PortableLinear final : public LinearKernel {
 
 }  // namespace
 
+void LinearKernel::backward(const LinearBackward& b) {
+  if (b.dx) backward_data(b.rows, b.weight, b.dy, b.dx);
+  if (b.dweight) backward_weight(b.rows, b.x, b.dy, b.dweight, b.dbias);
+}
+
 std::unique_ptr<LinearKernel> portable_linear(const LinearShape& shape, const KernelOptions&) {
   return std::make_unique<PortableLinear>(shape);
 }

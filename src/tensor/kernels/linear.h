@@ -10,6 +10,14 @@ namespace sparlet {
 struct LinearShape {
   int64_t in = 1, out = 1;
   bool bias = false;
+  bool relu = false;  // y = max(y, 0): of a path with Kernels::fuses alone
+};
+
+// `y`: what forward gave. Of dx, dweight and dbias those that are not wanted are null.
+struct LinearBackward {
+  int64_t rows;
+  const float *x, *weight, *y, *dy;
+  float *dx, *dweight, *dbias;
 };
 
 // Made once for a layer. rows: of the call, 1 .. KernelOptions::batch.
@@ -22,6 +30,8 @@ class LinearKernel {
   // dbias may be null.
   virtual void backward_weight(int64_t rows, const float* x, const float* dy, float* dweight,
                                float* dbias) = 0;
+  // All of it at once; the only way where relu is fused. Else dbias is given with dweight.
+  virtual void backward(const LinearBackward&);
   // Without training: the weight has new values.
   virtual void weight_changed() {}
   virtual std::string_view description() const { return "portable"; }

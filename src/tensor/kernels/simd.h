@@ -49,9 +49,9 @@ struct SimdLoops {
   const char* name = "";
   int64_t lanes = 1;  // floats in a vector
   void (*product)(const SimdProduct&) = nullptr;
-  // y[r·y_row + o] = bias[o] + Σ_k x[r·in + k] weight[o·in + k]
+  // y[r·out + o] = bias[o] + Σ_k x[r·in + k] weight[o·in + k]; bias may be null; relu as above
   void (*dots)(int64_t rows, int64_t in, int64_t out, const float* x, const float* weight,
-               const float* bias, float* y) = nullptr;
+               const float* bias, bool relu, float* y) = nullptr;
   // to[p][k][lane] = from[(p·lanes + lane)·row + k], zeros where p·lanes + lane >= rows
   void (*pack_transposed)(int64_t rows, int64_t columns, const float* from, int64_t row,
                           float* to) = nullptr;

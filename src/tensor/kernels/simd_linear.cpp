@@ -13,12 +13,13 @@ class SimdLinear final : public LinearKernel {
   SimdLinear(const SimdLoops& loops, const LinearShape& shape, const KernelOptions& options)
       : loops_(loops), s_(shape), train_(options.train), few_(options.batch <= kFewRows) {
     const int64_t panels = (s_.out + loops.lanes - 1) / loops.lanes;
+    if (train_ && s_.relu) grad_.resize(size_t(options.batch * s_.out));
     if (!few_) packed_.resize(size_t(panels * s_.in * loops.lanes));
   }
 
   void forward(int64_t rows, const float* x, const float* weight, const float* bias,
                float* y) override {
-    if (few_) return loops_.dots(rows, s_.in, s_.out, x, weight, bias, y);
+    if (few_) return loops_.dots(rows, s_.in, s_.out, x, weight, bias, s_.relu, y);
     if (train_ || !ready_) loops_.pack_transposed(s_.out, s_.in, weight, s_.in, packed_.data());
     ready_ = true;
     loops_.product({.m = rows,
@@ -32,7 +33,8 @@ class SimdLinear final : public LinearKernel {
                     .padded = true,
                     .c = y,
                     .c_row = s_.out,
-                    .bias = bias});
+                    .bias = bias,
+                    .relu = s_.relu});
   }
 
   void backward_data(int64_t rows, const float* weight, const float* dy, float* dx) override {
@@ -64,6 +66,17 @@ class SimdLinear final : public LinearKernel {
     if (dbias) loops_.sum_rows(rows, s_.out, dy, dbias, false);
   }
 
+  void backward(const LinearBackward& b) override {
+    const float* dy = b.dy;
+    if (s_.relu) {
+      loops_.relu_backward(b.rows * s_.out, b.y, dy, grad_.data());
+      dy = grad_.data();
+    }
+    if (b.dx) backward_data(b.rows, b.weight, dy, b.dx);
+    if (b.dweight) backward_weight(b.rows, b.x, dy, b.dweight, b.dbias);
+    if (!b.dweight && b.dbias) loops_.sum_rows(b.rows, s_.out, dy, b.dbias, false);
+  }
+
   void weight_changed() override { ready_ = false; }
   std::string_view description() const override { return loops_.name; }
 
@@ -72,7 +85,7 @@ class SimdLinear final : public LinearKernel {
   const LinearShape s_;
   const bool train_, few_;
   bool ready_ = false;
-  std::vector<float> packed_;
+  std::vector<float> packed_, grad_;
 };
 
 }  // namespace
