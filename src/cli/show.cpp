@@ -31,7 +31,8 @@ Net net_of(const OpenRun& run, const Trial& trial, bool stored) {
   if (stored) return deploy::load(run.folder.model(trial.arm));
   const Pipeline pipeline = default_pipeline(run.config);
   Rng rng(1);
-  return pipeline.build(trial.point, load_data(run.config.data).spec, run.config.user, rng);
+  const DataSpec spec = spec_for(pipeline, load_data(run.config.data).spec, trial.point);
+  return pipeline.build(trial.point, spec, run.config.user, rng);
 }
 
 void show_arm(const OpenRun& run, const ShowArgs& args) {

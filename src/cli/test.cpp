@@ -71,12 +71,13 @@ void test(const TestArgs& args) {
   Data training = data;
   training.test = {};
   const Pipeline pipeline = default_pipeline(run.config);
+  const Data prepared = data_for(pipeline, data, trial.point);
   nlohmann::json out = {
       {"arm", trial.arm}, {"stored", nullptr}, {"repeats", nlohmann::json::array()}};
 
   if (std::filesystem::exists(run.folder.model(trial.arm))) {
     const Net stored = deploy::load(run.folder.model(trial.arm));
-    const double error = measure(pipeline, stored, data.test).error;
+    const double error = measure(pipeline, stored, prepared.test).error;
     out["stored"] = {{"test_error", error},
                      {"validation_error", trial.metrics.error},
                      {"size", trial.metrics.size},
@@ -100,9 +101,9 @@ void test(const TestArgs& args) {
     Repeat r;
     r.diverged = made.trained.diverged;
     if (!r.diverged) {
-      const Metrics m = measure(pipeline, made.shipped, data.validation);
+      const Metrics m = measure(pipeline, made.shipped, prepared.validation);
       r.validation = m.error;
-      r.test = measure(pipeline, made.shipped, data.test).error;
+      r.test = measure(pipeline, made.shipped, prepared.test).error;
       r.size = m.size;
       r.memory = m.memory;
       if (r.validation < best && !args.save.empty()) deploy::save(made.shipped, args.save);

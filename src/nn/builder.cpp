@@ -66,12 +66,21 @@ Var NetBuilder::data_input(const DataSpec& spec) {
 }
 
 Var NetBuilder::param(std::string name, const Shape& shape, Init init) {
+  return param(std::move(name), shape, [&](Rng& rng) {
+    Tensor value(shape);
+    initialize(value, init, rng);
+    return value;
+  });
+}
+
+Var NetBuilder::param(std::string name, const Shape& shape,
+                      const std::function<Tensor(Rng&)>& draw) {
   // Before any memory is asked for.
   require(count(shape) <= kMostLeafBytes / int64_t(sizeof(float)),
           "{} (param): {} is more than {} bytes", scoped(name), to_string(shape), kMostLeafBytes);
-  Tensor value(shape);
-  initialize(value, init, rng_);
-  return leaf(param_op, std::move(name), std::move(value));
+  if (leaves_ == Leaves::shapes)
+    return op(param_op, std::move(name), {}, leaf_attrs(shape, DType::f32));
+  return leaf(param_op, std::move(name), draw(rng_));
 }
 
 Var NetBuilder::param(std::string name, Tensor value) {

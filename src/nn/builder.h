@@ -1,5 +1,7 @@
 // Builder grows a net; Var is a value in it. A layer or block is any function Var -> Var.
 #pragma once
+#include <functional>
+
 #include "autograd/op.h"
 #include "data/dataset.h"
 #include "nn/init.h"
@@ -16,13 +18,17 @@ struct Var {
 
 class NetBuilder {
  public:
-  explicit NetBuilder(Rng& rng) : rng_(rng) {}
+  // shapes: params drawn by the builder get no numbers. The graph is the same; for whoever asks for
+  // types, memory or MACs alone.
+  enum class Leaves { values, shapes };
+  explicit NetBuilder(Rng& rng, Leaves leaves = Leaves::values) : rng_(rng), leaves_(leaves) {}
 
   Var input(std::string name, const Shape&, DType = DType::f32);
   // The input "x" of raw data, then its normalisation: (x - mean) * (1 / deviation). Nothing is added
   // where the data needs none.
   Var data_input(const DataSpec&);
   Var param(std::string name, const Shape&, Init);
+  Var param(std::string name, const Shape&, const std::function<Tensor(Rng&)>& draw);
   Var param(std::string name, Tensor value);
   Var constant(std::string name, Tensor);
   Var state(std::string name, Tensor);
@@ -43,6 +49,7 @@ class NetBuilder {
 
   Net net_;
   Rng& rng_;
+  Leaves leaves_;
   std::vector<std::string> scopes_;
 };
 

@@ -35,8 +35,9 @@ Var affine(const OpDef& op, Var x, std::string name, const Affine& layer, Attrs 
   NetBuilder& builder = *x.builder;
   std::vector<Var> in{x, builder.param(name + ".w", layer.weight, layer.init)};
   if (layer.bias)
-    in.push_back(
-        builder.param(name + ".b", fresh_bias(layer.weight[0], layer.weight, builder.rng())));
+    in.push_back(builder.param(name + ".b", Shape{layer.weight[0]}, [&](Rng& rng) {
+      return fresh_bias(layer.weight[0], layer.weight, rng);
+    }));
   return builder.op(op, std::move(name), std::move(in), std::move(attrs));
 }
 

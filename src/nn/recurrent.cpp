@@ -24,8 +24,8 @@ Var layer(const Kind& kind, Var x, const std::string& name, const Recurrent& o) 
   for (int direction = 0; direction < (o.bidirectional ? 2 : 1); ++direction) {
     const std::string end = direction == 1 ? "_reverse" : "";
     const auto weight = [&](const char* stem, const Shape& shape) {
-      in.push_back(
-          builder.param(name + stem + end, fresh_recurrent(shape, o.hidden, builder.rng())));
+      in.push_back(builder.param(name + stem + end, shape,
+                                 [&](Rng& rng) { return fresh_recurrent(shape, o.hidden, rng); }));
     };
     weight(".w_ih", {rows, x.shape()[1]});
     weight(".w_hh", {rows, o.hidden});

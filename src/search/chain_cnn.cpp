@@ -2,60 +2,13 @@
 
 #include <cmath>
 
-#include "nn/layers.h"
+#include "search/builder_parts.h"
+#include "search/builders.h"
 #include "tensor/error.h"
-#include "tensor/nearest.h"
 
 namespace sparlet::search {
 
 namespace {
-
-constexpr int64_t kMostLayers = 64;
-
-// Reads the parameters of one prefix: at("filters") is "block_1_layer_2_filters".
-struct Scope {
-  const Point& point;
-  std::string prefix;
-
-  std::string at(std::string_view name) const { return prefix + std::string(name); }
-  int64_t integer(std::string_view name, int64_t fallback, int64_t least) const {
-    const int64_t value = point.integer(at(name), fallback);
-    require(value >= least, "parameter '{}': {} is below {}", at(name), value, least);
-    return value;
-  }
-  // Of blocks and layers: every one is a node or more.
-  int64_t count(std::string_view name, int64_t fallback, int64_t least) const {
-    const int64_t value = integer(name, fallback, least);
-    require(value <= kMostLayers, "parameter '{}': {} is above {}", at(name), value, kMostLayers);
-    return value;
-  }
-  double fraction(std::string_view name, double fallback) const {
-    const double value = point.number(at(name), fallback);
-    require(value >= 0 && value <= 1, "parameter '{}': {} is not in [0, 1]", at(name), value);
-    return value;
-  }
-  [[noreturn]] void reject(std::string_view name, std::string_view word,
-                           const std::vector<std::string>& known) const {
-    fail("parameter '{}': '{}' is none of {}{}", at(name), word, listed(known),
-         did_you_mean(word, known));
-  }
-  static std::string listed(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-  }
-};
-
-class NameScope {
- public:
-  NameScope(NetBuilder& builder, std::string name) : builder_(builder) {
-    builder_.push_scope(std::move(name));
-  }
-  ~NameScope() { builder_.pop_scope(); }
-
- private:
-  NetBuilder& builder_;
-};
 
 Var layer(Var x, const Scope& scope) {
   const std::string type = scope.point.word(scope.at("type"), "conv");
@@ -91,19 +44,12 @@ Var pool(Var x, const Scope& scope) {
   scope.reject("pool", kind, {"none", "max", "avg"});
 }
 
-Var drop(Var x, const Scope& scope, std::string_view name) {
-  const double rate = scope.fraction(name, 0);
-  require(rate < 1, "parameter '{}': {} leaves nothing", scope.at(name), rate);
-  return rate > 0 ? nn::dropout(x, rate) : x;
-}
-
 }  // namespace
 
-Net build_chain_cnn(const Point& point, const DataSpec& spec, Rng& rng) {
+Var grow_chain_cnn(NetBuilder& builder, const Point& point, const DataSpec& spec) {
   require(spec.shape.rank() == 3, "chain_cnn: samples must be (c,h,w), these are {}",
           to_string(spec.shape));
   require(spec.classes >= 1, "chain_cnn: {} classes", spec.classes);
-  NetBuilder builder(rng);
   Var x = builder.data_input(spec);
   const Scope top{point, ""};
   for (int64_t b = 1, blocks = top.count("blocks", 1, 1); b <= blocks; ++b) {
@@ -127,7 +73,11 @@ Net build_chain_cnn(const Point& point, const DataSpec& spec, Rng& rng) {
     x = nn::relu(nn::linear(x, fmt::format("fc{}", d), {.out = units}));
     x = drop(x, top, "dense_dropout");
   }
-  return builder.finish(nn::linear(x, "out", {.out = spec.classes}));
+  return nn::linear(x, "out", {.out = spec.classes});
+}
+
+Net build_chain_cnn(const Point& point, const DataSpec& spec, Rng& rng) {
+  return build(grow_chain_cnn, point, spec, rng);
 }
 
 std::vector<std::string> chain_cnn_names() {
@@ -137,11 +87,6 @@ std::vector<std::string> chain_cnn_names() {
   for (const char* word : {"type", "filters", "kernel", "stride", "ratio"})
     names.push_back(fmt::format("block_#_layer_#_{}", word));
   return names;
-}
-
-Builder builder_named(const std::string& name) {
-  if (name == "chain_cnn") return build_chain_cnn;
-  fail("builder '{}': not known; chain_cnn is", name);
 }
 
 }  // namespace sparlet::search

@@ -26,12 +26,10 @@ namespace sparlet::search {
 // 1×1 to filters × ratio channels, k×k, batch-norm, relu. Padding k/2, no biases before batch-norm.
 // Nodes: b1.l2.conv, b1.l2.dw, b1.l2.pw, b1.l2.down, b1.l2.bn, fc1, out.
 // Throws Error naming the node or parameter.
+Var grow_chain_cnn(NetBuilder&, const Point&, const DataSpec&);
 Net build_chain_cnn(const Point&, const DataSpec&, Rng&);
 
 // Names that it reads, '#' for a number from 1.
 std::vector<std::string> chain_cnn_names();
-
-// A builder by its name ("chain_cnn"); throws Error naming the known ones.
-Builder builder_named(const std::string& name);
 
 }  // namespace sparlet::search

@@ -5,7 +5,7 @@
 #include <cctype>
 #include <cmath>
 
-#include "search/chain_cnn.h"
+#include "search/builders.h"
 #include "tensor/error.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/nearest.h"
@@ -56,7 +56,7 @@ std::string filled(const std::string& pattern, const std::vector<std::string>& n
 }
 
 void check_names(const Config& config) {
-  std::vector<std::string> known = chain_cnn_names();
+  std::vector<std::string> known = builder_info(config.builder).parameters;
   for (const std::string& name : trainer_names()) known.push_back(name);
   for (const Parameter& p : config.parameters) {
     const Pattern pattern = pattern_of(p.name);
@@ -117,6 +117,11 @@ void check_values(const Config& config) {
   }
 }
 
+bool reads_max_len(const Config& config) {
+  return std::any_of(config.parameters.begin(), config.parameters.end(),
+                     [](const Parameter& p) { return p.name == "max_len"; });
+}
+
 // --- objectives
 
 // Where the config asks for it: "a.toml:3".
@@ -150,6 +155,9 @@ void check_objectives(const Config& config, const Pipeline& pipeline) {
 
 void check(const Config& config, const Pipeline& pipeline) {
   default_kernels();
+  require(config.data.steps == 0 || !reads_max_len(config),
+          "data.steps: {}, but the space has max_len, which says how long sequences are",
+          config.data.steps);
   check_objectives(config, pipeline);
   const BuiltIn built_in = built_in_steps(pipeline);
   if (built_in.train) check_values(config);

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "search/config_keys.h"
+#include "search/presets.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
@@ -101,7 +102,60 @@ void apply(Draft& draft, const Setting& given) {
   key->set(draft, Reading(shown), place.index);
 }
 
+// What the file leaves out of a parameter of the ready space is as it is there.
+void fill_in(Draft::ParameterDraft& p, const Parameter& ready) {
+  const Parameter given = p.parameter;
+  if (p.has_type && given.kind != ready.kind) {
+    // Another type: bounds or values are its own.
+    if (!p.has_when) p.parameter.when = ready.when;
+    return;
+  }
+  p.parameter = ready;
+  p.parameter.where = given.where;
+  if (p.has_bounds) p.parameter.low = given.low, p.parameter.high = given.high;
+  if (p.has_values) p.parameter.values = given.values;
+  if (p.has_value) p.parameter.fixed = given.fixed;
+  if (p.has_step) p.parameter.step = given.step;
+  if (p.has_when) p.parameter.when = given.when;
+  const bool number = ready.kind == Kind::integer || ready.kind == Kind::real ||
+                      ready.kind == Kind::log_integer || ready.kind == Kind::log_real;
+  p.has_type = true;
+  p.has_bounds |= number;
+  p.has_values |= ready.kind == Kind::choice;
+  p.has_value |= ready.kind == Kind::fixed;
+}
+
+// Puts the parameters of the ready space in front, in their order; those of the file that have the
+// same name take their places.
+void take_space(Draft& draft) {
+  if (draft.config.space.empty()) return;
+  const Preset* ready = nullptr;
+  try {
+    ready = &preset(draft.config.space);
+  } catch (const Error& error) {
+    fail("{}: {}", draft.space_where, error.what());
+  }
+  if (!draft.has_builder) draft.config.builder = ready->builder;
+  std::vector<Draft::ParameterDraft> all;
+  for (const Parameter& p : ready->parameters) {
+    const auto own = std::find_if(draft.parameters.begin(), draft.parameters.end(),
+                                  [&](const auto& d) { return d.parameter.name == p.name; });
+    Draft::ParameterDraft one;
+    if (own != draft.parameters.end()) {
+      one = std::move(*own);
+      draft.parameters.erase(own);
+    }
+    fill_in(one, p);
+    all.push_back(std::move(one));
+  }
+  for (Draft::ParameterDraft& more : draft.parameters) all.push_back(std::move(more));
+  draft.parameters = std::move(all);
+  auto& rules = draft.config.constraints;
+  rules.insert(rules.begin(), ready->constraints.begin(), ready->constraints.end());
+}
+
 void finish_parameters(Draft& draft) {
+  take_space(draft);
   for (const Draft::ParameterDraft& p : draft.parameters) {
     const std::string name = p.parameter.name.empty() ? "[[parameter]]" : p.parameter.name;
     const auto need = [&](bool has, const char* key) {

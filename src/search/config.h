@@ -56,7 +56,8 @@ struct QuantizeOptions {
 struct Config {
   std::string name = "search";
   uint64_t seed = 1;
-  std::string builder = "chain_cnn";
+  std::string space;                  // of presets.h; empty: `parameters` are all there is
+  std::string builder = "chain_cnn";  // the space's, unless the file says otherwise
   std::vector<Objective> objectives;
   DataOptions data;
   PhaseOptions search;

@@ -1,5 +1,8 @@
 #include "search/config_keys.h"
 
+#include "search/builders.h"
+#include "search/presets.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -145,9 +148,10 @@ void edit_box(Draft& d, size_t i, Edit edit) {
   };
 }
 
-std::string listed(const std::vector<std::string_view>& words) {
+template <class Words>
+std::string listed(const Words& words) {
   std::string text;
-  for (const std::string_view word : words) text.append(text.empty() ? "" : ", ").append(word);
+  for (const auto& word : words) text.append(text.empty() ? "" : ", ").append(word);
   return text;
 }
 
@@ -163,8 +167,18 @@ std::vector<Key> make_keys() {
       {{"objectives", "1 .. 4 or list", "names of objectives", "3",
         "what is optimised; a number takes the first of error, size, memory, latency"},
        set_objectives},
-      {{"builder", "string", "chain_cnn", "\"chain_cnn\"", "what makes a net of a point"},
-       [](D& d, const R& r, size_t) { d.config.builder = r.string(); }},
+      {{"space", "string", listed(preset_names()), "",
+        "a ready search space and its builder; `[[parameter]]` changes or adds to it"},
+       [](D& d, const R& r, size_t) {
+         d.config.space = r.string();
+         d.space_where = r.setting().where;
+       }},
+      {{"builder", "string", listed(builder_names()), "the space's, else \"chain_cnn\"",
+        "what makes a net of a point"},
+       [](D& d, const R& r, size_t) {
+         d.config.builder = r.string();
+         d.has_builder = true;
+       }},
 
       {{"data.source", "string", listed(data_sources()), "\"digits\"", "the data set"},
        [](D& d, const R& r, size_t) { d.config.data.source = r.one_of(data_sources()); }},
@@ -305,11 +319,15 @@ std::vector<Key> make_keys() {
       {{"parameter.step", "number", "> 0", "1 of integers", "values low + i × step"},
        [](D& d, const R& r, size_t i) {
          d.parameters[i].parameter.step = r.number(1e-12, kInfinity);
+         d.parameters[i].has_step = true;
        }},
       {{"parameter.values", "list", "words or numbers", "", "of a choice"}, set_values},
       {{"parameter.value", "any", "", "", "of a fixed one"}, set_fixed},
       {{"parameter.when", "string", "an expression", "", "active where it holds, as `blocks >= 2`"},
-       [](D& d, const R& r, size_t i) { d.parameters[i].parameter.when = r.string(); }},
+       [](D& d, const R& r, size_t i) {
+         d.parameters[i].parameter.when = r.string();
+         d.parameters[i].has_when = true;
+       }},
 
       {{"constraint.expression", "string", "an expression", "",
         "holds where a parameter in it is inactive"},

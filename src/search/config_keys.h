@@ -31,12 +31,15 @@ struct Draft {
   struct ParameterDraft {
     Parameter parameter;
     bool has_type = false, has_bounds = false, has_values = false, has_value = false;
+    bool has_step = false, has_when = false;
   };
   struct ObjectiveDraft {
     std::string name, where;
     std::function<void(Objective&)> edit = [](Objective&) {};
   };
   Config config;
+  bool has_builder = false;
+  std::string space_where;
   std::vector<std::string> objectives;  // of the key `objectives`; empty: not given
   std::string objectives_where;
   std::vector<ParameterDraft> parameters;

@@ -111,7 +111,8 @@ Proposer::Proposer(const Config& config, const Space& space, const Pipeline& pip
 Metrics Proposer::predict(const Point& point) const {
   Rng rng(1);  // costs do not depend on weights
   try {
-    return costs_of(pipeline_.predict(pipeline_.build(point, spec_, pipeline_.user, rng), point));
+    const DataSpec spec = spec_for(pipeline_, spec_, point);
+    return costs_of(pipeline_.predict(pipeline_.build(point, spec, pipeline_.user, rng), point));
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {

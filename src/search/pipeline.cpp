@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "quant/quantize.h"
-#include "search/chain_cnn.h"
+#include "search/builders.h"
 #include "sparse/prune.h"
 #include "tensor/error.h"
 
@@ -90,6 +90,47 @@ Metrics evaluate_default(const cost::Device& device, const Net& shipped, const D
   return m;
 }
 
+// Steps of a sequence as the point has them, 0: as they are.
+int64_t steps_of(const Point& point) {
+  const int64_t steps = point.integer("max_len", 0);
+  require(steps >= 0, "parameter 'max_len': {} is below 0", steps);
+  return steps;
+}
+
+DataSpec spec_default(Layout layout, DataSpec spec, const Point& point) {
+  if (const int64_t steps = steps_of(point); steps > 0) {
+    require(spec.shape.rank() >= 2, "parameter 'max_len': samples of {} are no sequences",
+            to_string(spec.shape));
+    Shape shape{steps};
+    for (int i = 1; i < spec.shape.rank(); ++i) shape.push_back(spec.shape[i]);
+    spec.shape = shape;
+  }
+  if (layout == Layout::rows && spec.shape.rank() == 2)
+    spec.shape = Shape{spec.shape[1], 1, spec.shape[0]};
+  return spec;
+}
+
+Dataset prepared(const Dataset& part, Fit fit, Layout layout, const Point& point) {
+  if (part.size() == 0) return part;
+  const int64_t steps = steps_of(point);
+  Dataset made = steps > 0 ? collated(part, fit, steps) : part;
+  if (layout == Layout::rows && made.x.shape().rank() == 3) {
+    made = channels_first(made);
+    const Shape& s = made.x.shape();
+    made.x = made.x.reshaped({s[0], s[1], 1, s[2]});
+    made.lengths = {};  // the axis that they count is not the first one now
+  }
+  return made;
+}
+
+Data data_default(Fit fit, Layout layout, const Data& data, const Point& point) {
+  Data made = data;
+  for (Dataset* part : {&made.train, &made.validation, &made.test})
+    *part = prepared(*part, fit, layout, point);
+  made.spec = spec_default(layout, data.spec, point);
+  return made;
+}
+
 // Types of their own, so that a pipeline tells whether they were replaced.
 struct BuildDefault {
   Builder build;
@@ -162,10 +203,25 @@ Pipeline default_pipeline(const Config& config) {
   pipeline.train = TrainDefault{config.train, config.prune};
   pipeline.quantize = QuantizeDefault{config.quant};
   pipeline.predict = PredictDefault{config.quant.scheme, config.prune, config.device};
+  const Layout layout = builder_info(config.builder).layout;
+  pipeline.spec = [layout](const DataSpec& spec, const Point& point) {
+    return spec_default(layout, spec, point);
+  };
+  pipeline.prepare = [layout, fit = config.data.fit](const Data& data, const Point& point) {
+    return data_default(fit, layout, data, point);
+  };
   pipeline.evaluate = [device = config.device](const Net& shipped, const Dataset& split) {
     return evaluate_default(device, shipped, split);
   };
   return pipeline;
+}
+
+DataSpec spec_for(const Pipeline& pipeline, const DataSpec& spec, const Point& point) {
+  return pipeline.spec ? pipeline.spec(spec, point) : spec;
+}
+
+Data data_for(const Pipeline& pipeline, const Data& data, const Point& point) {
+  return pipeline.prepare ? pipeline.prepare(data, point) : data;
 }
 
 Metrics measure(const Pipeline& pipeline, const Net& shipped, const Dataset& split) {

@@ -12,11 +12,16 @@ namespace sparlet::search {
 
 using BuildStep = std::function<Net(const Point&, const DataSpec&, const UserTable&, Rng&)>;
 
+// The data as the net of a point takes them: sequences of the point's max_len, in the builder's
+// layout. `spec` alone is asked for when only shapes matter.
+using SpecStep = std::function<DataSpec(const DataSpec&, const Point&)>;
+using DataStep = std::function<Data(const Data&, const Point&)>;
+
 struct TrainJob {
   const Net& net;               // fresh
   const Net* parent = nullptr;  // whose weights to inherit: trained, masks in place
   const Point& point;
-  const Data& data;  // without its test part, during a search
+  const Data& data;  // as prepared for the point; without its test part, during a search
   int epochs = 1;
   const UserTable& user;
   std::function<bool(const EpochReport&)> progress = {};
@@ -46,7 +51,12 @@ struct Pipeline {
   EvaluateStep evaluate;
   std::map<std::string, MetricStep> metrics = {};
   UserTable user;
+  SpecStep spec = {};  // none: as they are; the same of `prepare`
+  DataStep prepare = {};
 };
+
+DataSpec spec_for(const Pipeline&, const DataSpec&, const Point&);
+Data data_for(const Pipeline&, const Data&, const Point&);
 
 // The steps that the config describes. Throws Error for an unknown builder, optimiser ...
 Pipeline default_pipeline(const Config&);

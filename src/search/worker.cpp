@@ -31,22 +31,23 @@ int64_t peak_memory() {
 
 Made make_net(const TrialContext& context, const Point& point, const Net* parent, int epochs,
               Rng& rng, const std::function<void()>& heartbeat) {
-  const Net fresh = context.pipeline.build(point, context.data.spec, context.pipeline.user, rng);
+  Made made;
+  made.data = data_for(context.pipeline, context.data, point);
+  const Net fresh = context.pipeline.build(point, made.data.spec, context.pipeline.user, rng);
   const auto progress = [&](const EpochReport&) {
     if (heartbeat) heartbeat();
     return true;
   };
-  Made made;
   made.trained = context.pipeline.train({.net = fresh,
                                          .parent = parent,
                                          .point = point,
-                                         .data = context.data,
+                                         .data = made.data,
                                          .epochs = epochs,
                                          .user = context.pipeline.user,
                                          .progress = progress},
                                         rng);
   if (!made.trained.diverged)
-    made.shipped = context.pipeline.quantize(made.trained.net, point, context.data);
+    made.shipped = context.pipeline.quantize(made.trained.net, point, made.data);
   return made;
 }
 
@@ -62,7 +63,7 @@ Trial run_trial(const TrialContext& context, Trial trial, const std::function<vo
     if (made.trained.diverged) {
       trial.status = Status::diverged;
     } else {
-      trial.metrics = measure(context.pipeline, made.shipped, context.data.validation);
+      trial.metrics = measure(context.pipeline, made.shipped, made.data.validation);
       deploy::save(made.trained.net, context.folder.float_model(trial.arm));
       deploy::save(made.shipped, context.folder.model(trial.arm));
       trial.status = Status::done;

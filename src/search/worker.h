@@ -20,6 +20,7 @@ Trial run_trial(const TrialContext&, Trial, const std::function<void()>& heartbe
 
 // A fresh net of the point, trained and quantised: what `test` repeats with other seeds.
 struct Made {
+  Data data;  // as the point's net takes them
   Trained trained;
   Net shipped;
 };

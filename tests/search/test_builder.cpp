@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "search/builders.h"
 #include "search/chain_cnn.h"
 #include "spaces.h"
 #include "sparse/prune.h"
