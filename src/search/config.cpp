@@ -253,6 +253,9 @@ Config config_from_text(std::string_view text, std::string_view where,
   finish_device(config, file.settings);
   require(config.prune.begin < config.prune.end, "{}: prune.begin {} is not before prune.end {}",
           where, config.prune.begin, config.prune.end);
+  require(config.search.min_changes <= config.search.max_changes,
+          "{}: search.min_changes {} is above search.max_changes {}", where,
+          config.search.min_changes, config.search.max_changes);
   config.text = file.text;
   config.settings = file.settings;
   return config;

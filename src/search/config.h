@@ -24,7 +24,8 @@ struct PhaseOptions {
   double minutes = 0;                         // stop proposing after this time; 0: never
   int workers = 0;                            // 0: one a core
   int candidates = 20;                        // morphs that a morphism trial chooses from
-  int max_changes = 3;                        // moves of one morph: 1 .. max_changes
+  int min_changes = 1, max_changes = 3;       // moves of one morph
+  std::vector<std::string> moves = {};        // sets of moves by name (moves.h); none: all
   bool morphisms = true;                      // false: no third phase
 };
 

@@ -1,10 +1,12 @@
 #include "search/config_keys.h"
 
 #include "search/builders.h"
+#include "search/moves.h"
 #include "search/presets.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -241,8 +243,21 @@ std::vector<Key> make_keys() {
       {{"search.candidates", "whole number", "1 .. 10000", "20",
         "morphs that one morphism trial is chosen from"},
        [](D& d, const R& r, size_t) { d.config.search.candidates = int(r.whole(1, 10000)); }},
-      {{"search.max_changes", "whole number", "1 .. 100", "3", "a morph is 1 to so many moves"},
+      {{"search.min_changes", "whole number", "1 .. 100", "1", "a morph is at least so many moves"},
+       [](D& d, const R& r, size_t) { d.config.search.min_changes = int(r.whole(1, 100)); }},
+      {{"search.max_changes", "whole number", "1 .. 100", "3", "and at most so many"},
        [](D& d, const R& r, size_t) { d.config.search.max_changes = int(r.whole(1, 100)); }},
+      {{"search.moves", "list", listed(move_set_names()), "all",
+        "sets of moves that morphs are made of (src/search/moves.h)"},
+       [](D& d, const R& r, size_t) {
+         for (const TomlValue& item : r.list()) {
+           const auto* name = item.get<std::string>();
+           const std::vector<std::string> known = move_set_names();
+           if (!name || std::find(known.begin(), known.end(), *name) == known.end())
+             r.wrong("names of " + listed(known));
+           d.config.search.moves.push_back(*name);
+         }
+       }},
       {{"search.morphisms", "boolean", "", "true", "false: no morphism phase"},
        [](D& d, const R& r, size_t) { d.config.search.morphisms = r.boolean(); }},
 

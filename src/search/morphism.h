@@ -10,7 +10,7 @@
 namespace sparlet::search {
 
 // A pure move: a new point (any values; the space completes and checks them), or none where it does
-// not apply. Add your own to the list that moves_of gives.
+// not apply. Sets of them by name, your own too: moves.h.
 struct Move {
   std::string name;
   std::function<std::optional<Point>(const Space&, const Point&, Rng&)> apply;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "search/check.h"
+#include "search/moves.h"
 #include "search/pareto.h"
 #include "search/sobol.h"
 #include "tensor/error.h"
@@ -245,14 +246,15 @@ void Proposer::gp(Round& round) {
 void Proposer::morphism(Round& round) {
   const Surrogate model = surrogate(round);
   Rng rng(mix(round.rng.state(), 2));
-  const std::vector<Move> moves = moves_of(space_);
+  const std::vector<Move> moves = moves_named(space_, config_.search.moves);
   for (int attempt = 0; attempt < kMorphRounds; ++attempt) {
     std::vector<Point> points;
     std::map<std::string, std::pair<const Trial*, std::string>> origin;  // parent and moves
     for (int i = 0; i < config_.search.candidates; ++i) {
       const Trial* parent = round.front[size_t(rng.below(int64_t(round.front.size())))];
-      const auto child = morph(space_, parent->point, moves, rng,
-                               {.min_changes = 1, .max_changes = config_.search.max_changes});
+      const auto child = morph(
+          space_, parent->point, moves, rng,
+          {.min_changes = config_.search.min_changes, .max_changes = config_.search.max_changes});
       if (!child) continue;
       const std::string text = to_text(child->point);
       if (round.seen.contains(text) || origin.contains(text)) continue;

@@ -1,9 +1,13 @@
 // The ready spaces: how many parameters, which, and that each of their points can be built.
 #include <doctest/doctest.h>
 
+#include <map>
+#include <set>
+
 #include "autograd/plan.h"
 #include "nn/layers.h"
 #include "search/builders.h"
+#include "search/moves.h"
 #include "search/presets.h"
 #include "tensor/error.h"
 
@@ -231,4 +235,135 @@ TEST_CASE("builders: by name, shapes without numbers, own ones") {
   Rng rng(1);
   CHECK(builder_named("test_linear")({}, {.shape = {4}, .classes = 3}, rng).graph.find("only.w"));
   CHECK_THROWS_WITH_AS(add_builder({"mlp", grow, {}}), doctest::Contains("taken"), Error);
+}
+
+TEST_CASE("21,000 morphs of the ready spaces: in the space, built, different, parent untouched") {
+  int morphs = 0;
+  for (const std::string& name : preset_names()) {
+    CAPTURE(name);
+    const Preset& ready = preset(name);
+    const Space space(ready.parameters, ready.constraints);
+    const auto moves = moves_named(space, {});
+    Rng rng(17);
+    std::map<std::string, int> used;
+    Point parent = space.sample(rng);
+    for (int i = 0; i < 3000; ++i, ++morphs) {
+      if (i % 10 == 0) parent = space.sample(rng);
+      const Point before = parent;
+      const auto made = morph(space, parent, moves, rng);
+      REQUIRE(made);
+      REQUIRE(parent == before);
+      REQUIRE(made->point != parent);
+      REQUIRE(space.contains(made->point));
+      REQUIRE((made->moves.size() >= 1 && made->moves.size() <= 3));
+      for (const std::string& move : made->moves) ++used[move];
+      const DataSpec spec = spec_of(name, made->point);
+      const Net net = shape_only(ready, made->point, spec);
+      REQUIRE(net.graph[net.graph.output()].type.shape == Shape{spec.classes});
+      parent = made->point;
+    }
+    CHECK(used.size() > moves.size() / 2);
+    if (name.starts_with("sparse"))
+      for (const Move& move : sparse_moves(space)) {
+        CAPTURE(move.name);
+        CHECK(used[move.name] > 0);
+      }
+  }
+  CHECK(morphs >= 20000);
+}
+
+TEST_CASE("moves: SpArSeMod's fourteen are one step each") {
+  const Space cnn_rnn(preset("sparse_cnn_rnn").parameters), rnn(preset("sparse_rnn").parameters);
+  CHECK(sparse_moves(cnn_rnn).size() == 12);  // all but the two of the dense layer behind an RNN
+  CHECK(sparse_moves(rnn).size() == 6);
+  CHECK(sparse_moves(Space(preset("mlp").parameters)).empty());
+  Rng rng(2);
+  const Point parent = rnn.complete(
+      point_from("rnn_layers=2 rnn_dropout=0.3 neurons_layers=100 max_len=100 fc_layers=1 "
+                 "neurons_fc_layer_1=50 cell_type=0"),
+      rng);
+  std::map<std::string, std::set<std::string>> reached;
+  for (int i = 0; i < 40; ++i)
+    for (const Move& move : sparse_moves(rnn))
+      if (const auto child = move.apply(rnn, parent, rng))
+        for (const auto& [name, value] : child->values)
+          if (parent.values.find(name)->second != value)
+            reached[move.name].insert(name + "=" + to_text(value));
+  using Set = std::set<std::string>;
+  CHECK(reached["sparse.rnn_layers"] == Set{"rnn_layers=1", "rnn_layers=3"});
+  CHECK(reached["sparse.n_neurons"] == Set{"neurons_layers=132", "neurons_layers=68"});
+  CHECK(reached["sparse.rnn_dropout"] == Set{"rnn_dropout=0.25", "rnn_dropout=0.35"});
+  CHECK(reached["sparse.max_len"] == Set{"max_len=110", "max_len=90"});
+  CHECK(reached["sparse.fc"] == Set{"fc_layers=0"});
+  CHECK(reached["sparse.fc_neurons"] == Set{"neurons_fc_layer_1=45", "neurons_fc_layer_1=55"});
+  // At a bound the other way; within, as far as it goes.
+  const Parameter& neurons = rnn.at("neurons_layers");
+  CHECK(stepped(neurons, 20, -32) == PointValue(52.0));
+  CHECK(stepped(neurons, 500, 32) == PointValue(468.0));
+  CHECK(stepped({.name = "n", .kind = Kind::integer, .low = 1, .high = 4}, 2, 9) ==
+        PointValue(4.0));
+  CHECK_FALSE(stepped({.name = "n", .kind = Kind::integer, .low = 4, .high = 4}, 4, 1));
+}
+
+TEST_CASE("moves: uNAS's single steps; removed and inserted parts keep the others") {
+  const Space space(preset("branch_cnn").parameters);
+  Rng rng(4);
+  const Point parent = space.complete(
+      point_from("blocks=3 block_1_layers=1 block_1_layer_1_type=conv block_1_layer_1_filters=11 "
+                 "block_2_branch=0 block_2_layers=2 block_2_layer_1_type=conv "
+                 "block_2_layer_1_filters=21 block_2_layer_1_kernel=3 block_2_layer_2_type=conv "
+                 "block_2_layer_2_filters=22 block_3_branch=1 block_3_layers=2 "
+                 "block_3_layer_1_type=conv block_3_layer_1_filters=31 block_3_layer_2_type=conv "
+                 "dense_layers=2 dense_1_units=40 dense_2_units=50 pool=avg pool_size=4"),
+      rng);
+  const auto moves = block_moves(space);
+  const auto apply = [&](const std::string& name) -> std::optional<Point> {
+    for (const Move& move : moves) {
+      if (move.name != name) continue;
+      const auto child = move.apply(space, parent, rng);
+      return child ? std::optional(space.complete(*child, rng)) : std::nullopt;
+    }
+    FAIL("no move " << name);
+    return std::nullopt;
+  };
+  const Point removed = *apply("blocks.2.remove");
+  CHECK(removed.integer("blocks") == 2);
+  CHECK(removed.integer("block_1_layer_1_filters") == 11);
+  CHECK(removed.integer("block_2_layer_1_filters") == 31);  // the third one's
+  CHECK_FALSE(removed.flag("block_2_branch", true));        // promoted
+  const Point first = *apply("blocks.1.remove");
+  CHECK(first.integer("block_1_layer_1_filters") == 21);
+  CHECK(first.integer("block_1_layer_2_filters") == 22);
+  const Point layer = *apply("blocks.2.1.remove");
+  CHECK(layer.integer("block_2_layers") == 1);
+  CHECK(layer.integer("block_2_layer_1_filters") == 22);
+  CHECK(apply("blocks.1.1.remove")->integer("blocks") == 2);  // the only layer: the block goes
+  const Point inserted = *apply("blocks.2.1.insert");
+  CHECK(inserted.integer("block_2_layers") == 3);
+  CHECK(inserted.integer("block_2_layer_2_filters") == 21);
+  CHECK(inserted.integer("block_2_layer_3_filters") == 22);
+  CHECK(apply("blocks.append")->integer("block_4_layers") == 1);
+  CHECK(apply("blocks.2.1.filters-5")->integer("block_2_layer_1_filters") == 16);
+  CHECK(apply("blocks.2.1.kernel+2")->integer("block_2_layer_1_kernel") == 5);
+  CHECK_FALSE(apply("blocks.2.1.kernel-2"));
+  CHECK_FALSE(apply("blocks.4.remove"));
+  CHECK_FALSE(apply("blocks.10.1.norm"));
+  CHECK(apply("blocks.3.branch")->number("block_3_branch") == 0);
+  CHECK(apply("blocks.pool=max")->word("pool") == "max");
+  CHECK_FALSE(apply("blocks.pool=avg"));
+  CHECK(apply("blocks.pool_size+2")->integer("pool_size") == 6);
+  CHECK(apply("blocks.dense_1.remove")->integer("dense_1_units") == 50);
+  CHECK(apply("blocks.dense_1.insert")->integer("dense_3_units") == 50);
+  CHECK(apply("blocks.dense_2_units+3")->integer("dense_2_units") == 53);
+  CHECK(apply("blocks.2.2.type=depthwise")->word("block_2_layer_2_type") == "depthwise");
+  // The other families.
+  CHECK_FALSE(block_moves(Space(preset("mlp").parameters)).empty());
+  CHECK_THROWS_WITH_AS(moves_named(space, {"stebs"}), doctest::Contains("steps"), Error);
+  CHECK(moves_named(space, {"blocks"}).size() == moves.size());
+  add_moves("test_moves", [](const Space&) {
+    return std::vector<Move>{
+        {"mine", [](const Space&, const Point&, Rng&) { return std::optional<Point>(); }}};
+  });
+  CHECK(moves_named(space, {"test_moves"}).size() == 1);
+  CHECK_THROWS_AS(add_moves("steps", nullptr), Error);
 }
