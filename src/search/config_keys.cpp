@@ -247,8 +247,8 @@ std::vector<Key> make_keys() {
        [](D& d, const R& r, size_t) { d.config.search.min_changes = int(r.whole(1, 100)); }},
       {{"search.max_changes", "whole number", "1 .. 100", "3", "and at most so many"},
        [](D& d, const R& r, size_t) { d.config.search.max_changes = int(r.whole(1, 100)); }},
-      {{"search.moves", "list", listed(move_set_names()), "all",
-        "sets of moves that morphs are made of (src/search/moves.h)"},
+      {{"search.moves", "list", listed(move_set_names()), "",
+        "sets of moves that morphs are made of (src/search/moves.h); not given: all"},
        [](D& d, const R& r, size_t) {
          for (const TomlValue& item : r.list()) {
            const auto* name = item.get<std::string>();
