@@ -327,28 +327,46 @@ Values linear(const Node&, const std::vector<Array>& in) {
   return result;
 }
 
-// linear on the dense weight whose entries stand where rows and columns say.
-Values scattered(const std::vector<Array>& in, int64_t outputs, const Values& row,
-                 const Values& column) {
-  const int64_t inputs = in[0].shape[in[0].shape.rank() - 1];
-  Array weight{{outputs, inputs}, Values(size_t(outputs * inputs), 0.0)};
+// The dense weight whose entries stand where the operands after it say.
+Array scattered(const std::vector<Array>& in, const Shape& shape, bool csr) {
+  Array weight{shape, Values(size_t(count(shape)), 0.0)};
+  const int64_t outputs = shape[0], inputs = count(shape) / outputs;
+  Values row = in[2].v, column = in[3].v;
+  if (csr) {
+    const Values& begin = in[3].v;
+    row.clear();
+    column = in[2].v;
+    for (size_t o = 0; o + 1 < begin.size(); ++o)
+      row.insert(row.end(), size_t(begin[o + 1] - begin[o]), double(o));
+  } else if (row[0] == double(outputs)) {
+    row.clear();  // the slot of a weight without entries
+  }
   for (size_t i = 0; i < row.size(); ++i)
     weight.v[size_t(int64_t(row[i]) * inputs + int64_t(column[i]))] += in[1].v[i];
+  return weight;
+}
+// What the dense op says with that weight instead.
+Values on_dense(const Node& node, const std::vector<Array>& in, const Array& weight,
+                Values (*dense)(const Node&, const std::vector<Array>&)) {
   std::vector<Array> operands{in[0], weight};
   if (in.size() > 4) operands.push_back(in[4]);
-  return linear({}, operands);
+  return dense(node, operands);
 }
-Values linear_csr(const Node&, const std::vector<Array>& in) {
-  const Values& begin = in[3].v;
-  Values row;
-  for (size_t o = 0; o + 1 < begin.size(); ++o)
-    row.insert(row.end(), size_t(begin[o + 1] - begin[o]), double(o));
-  return scattered(in, int64_t(begin.size()) - 1, row, in[2].v);
+int64_t sparse_outputs(const Node& node, const std::vector<Array>& in, bool csr) {
+  return csr ? in[3].shape[0] - 1 : node.integer("out", 0);
 }
-Values linear_coo(const Node& node, const std::vector<Array>& in) {
-  const int64_t outputs = node.integer("out", 0);
-  const bool none = in[2].v[0] == double(outputs);  // the slot of a weight without entries
-  return scattered(in, outputs, none ? Values{} : in[2].v, in[3].v);
+template <bool csr>
+Values linear_sparse(const Node& node, const std::vector<Array>& in) {
+  const Shape& x = in[0].shape;
+  const Shape shape{sparse_outputs(node, in, csr), x[x.rank() - 1]};
+  return on_dense(node, in, scattered(in, shape, csr), linear);
+}
+template <bool csr>
+Values convolution_sparse(const Node& node, const std::vector<Array>& in) {
+  const auto [kh, kw] = node.pair("kernel", 1);
+  const Shape shape{sparse_outputs(node, in, csr), in[0].shape[0] / node.integer("groups", 1), kh,
+                    kw};
+  return on_dense(node, in, scattered(in, shape, csr), convolution);
 }
 
 // Along the first axis: one after the other.
@@ -378,8 +396,10 @@ const std::map<std::string_view, Op>& ops() {
       {"mul", binary([](double a, double b) { return a * b; })},
       {"concat", joined},
       {"linear", linear},
-      {"linear_csr", linear_csr},
-      {"linear_coo", linear_coo},
+      {"linear_csr", linear_sparse<true>},
+      {"linear_coo", linear_sparse<false>},
+      {"conv2d_csr", convolution_sparse<true>},
+      {"conv2d_coo", convolution_sparse<false>},
       {"global_avg_pool", global_mean},
       {"leaky_relu",
        unary([](double x, const Node& n) { return x > 0 ? x : n.number("slope", 0.01) * x; })},
