@@ -160,5 +160,6 @@ std::vector<SparseCase> sparse_cases() {
     add(fmt::format("sparse_linear/n1024/b{}", b), all,
         [=](int s) { return sparse_linear(1024, b, s); });
   add("sparse_train_step/mlp/b32", {0, 90, 95, 98, 99}, [](int s) { return train_step(32, s); });
+  for (SparseCase& one : sparse_layer_cases()) cases.push_back(std::move(one));
   return cases;
 }

@@ -4,6 +4,8 @@
 //                                  Format::automatic takes it
 //   sparse_linear/nN/bB/sS         a linear layer in a Net, inference through the Executor
 //   sparse_train_step/mlp/b32/sS   784-300-100-10: forward, cross-entropy, backward, Adam
+//   sparse_conv/{3x3_64_16,1x1_128_16}/bB/sS   64 channels to 64, 128 to 128, on maps of 16 × 16
+//   sparse_lstm/i64h128t50/bB/sS   64 inputs, 128 hidden, 50 steps; both in a Net, as sparse_linear
 // Patterns are random and unstructured. The kernels are those that SPARLET_KERNELS names.
 #pragma once
 #include <functional>
@@ -19,4 +21,5 @@ struct SparseCase {
   std::string name() const { return group + "/s" + std::to_string(sparsity); }
 };
 
-std::vector<SparseCase> sparse_cases();
+std::vector<SparseCase> sparse_cases();        // all
+std::vector<SparseCase> sparse_layer_cases();  // the layers that are not linear

@@ -133,6 +133,9 @@ const std::map<std::string_view, std::string_view> elsewhere{
     {"gru", "test_recurrent.cpp"},
     {"rnn", "test_recurrent.cpp"},
     {"part", "test_recurrent.cpp"},
+    {"lstm_csr", "test_recurrent_sparse.cpp"},
+    {"gru_csr", "test_recurrent_sparse.cpp"},
+    {"rnn_csr", "test_recurrent_sparse.cpp"},
     {"batch_norm", "golden: batchnorm2d_train, batchnorm2d_eval, batchnorm1d_*"},
     {"dropout", "test_ops_rules.cpp: its rule is a random one"},
 };

@@ -80,7 +80,7 @@ void compare(const ConvShape& shape, const Weight& weight, int64_t batch, int64_
   for (const Kernels* kernels : all_kernels()) {
     INFO(kernels->name);
     Floats y2(y.size(), 1e30f), dx2(dx.size(), 1e30f), dv2(dvalues.size(), 1e30f), db2 = db;
-    const auto kernel = kernels->sparse_conv(shape, weight.pattern, options);
+    const auto kernel = plane_conv(shape, weight.pattern, options, kernels->planes());
     kernel->forward(n, x.data(), weight.values.data(), b, y2.data());
     kernel->backward(n, x.data(), weight.values.data(), dy.data(),
                      {dx2.data(), dv2.data(), db2.data()});
@@ -88,7 +88,7 @@ void compare(const ConvShape& shape, const Weight& weight, int64_t batch, int64_
     check_close(dx2, dx, "dx");
     check_close(dv2, dvalues, "dvalues");
     check_close(db2, db, "dbias");
-    const auto infer = kernels->sparse_conv(shape, weight.pattern, {.batch = batch});
+    const auto infer = plane_conv(shape, weight.pattern, {.batch = batch}, kernels->planes());
     Floats y3(y.size(), 1e30f);
     infer->forward(n, x.data(), weight.values.data(), b, y3.data());
     CHECK(y3 == y2);

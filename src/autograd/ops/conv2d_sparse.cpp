@@ -77,7 +77,8 @@ class ConvSparse final : public Kernel {
   void operands_changed() override { kernel_.reset(); }
   void forward(const Io& io) override {
     if (!kernel_)
-      kernel_ = kernels_.sparse_conv(shape_, read_sparse(where_, operand_, io).pattern, options_);
+      kernel_ = plane_conv(shape_, read_sparse(where_, operand_, io).pattern, options_,
+                           kernels_.planes());
     kernel_->forward(io.n, io.in[0].f32(), io.in[1].f32(), bias(io), io.out.f32());
   }
   void backward(const Io& io, const View& dy, std::span<const View> din) override {

@@ -10,7 +10,6 @@
 #include "tensor/kernels/pool.h"
 #include "tensor/kernels/recurrent.h"
 #include "tensor/kernels/sparse.h"
-#include "tensor/kernels/sparse_conv.h"
 #include "tensor/kernels/sparse_planes.h"
 #if SPARLET_SIMD
 #include "tensor/kernels/simd_kernels.h"
@@ -22,12 +21,17 @@
 namespace sparlet {
 namespace {
 
+template <const PlaneLoops& loops>
+const PlaneLoops& planes_by() {
+  return loops;
+}
+
 constexpr Kernels portable{.name = "portable",
                            .conv2d = portable_conv2d,
                            .linear = portable_linear,
                            .recurrent = portable_recurrent,
                            .sparse = portable_sparse,
-                           .sparse_conv = portable_sparse_conv,
+                           .planes = planes_by<planes_portable>,
                            .max_pool = max_pool,
                            .max_pool_backward = max_pool_backward};
 #if SPARLET_SIMD
@@ -38,13 +42,6 @@ std::unique_ptr<ConvKernel> conv2d_by(const ConvShape& shape, const KernelOption
 template <const SimdLoops& loops>
 std::unique_ptr<LinearKernel> linear_by(const LinearShape& shape, const KernelOptions& options) {
   return simd_linear(loops, shape, options);
-}
-
-template <const PlaneLoops& loops>
-std::unique_ptr<SparseConvKernel> sparse_conv_by(const ConvShape& shape,
-                                                 const SparsePattern& pattern,
-                                                 const KernelOptions& options) {
-  return plane_conv(shape, pattern, options, loops);
 }
 
 template <const SimdLoops& loops>
@@ -59,20 +56,19 @@ void max_pool_backward_by(const Window& w, int64_t n, const int32_t* from, const
 
 template <const SimdLoops& loops>
 constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) sparse,
-                           decltype(Kernels::sparse_conv) sparse_conv) {
+                           decltype(Kernels::planes) planes) {
   return {.name = name,
           .fuses = true,
           .conv2d = conv2d_by<loops>,
           .linear = linear_by<loops>,
           .recurrent = portable_recurrent,
           .sparse = sparse,
-          .sparse_conv = sparse_conv,
+          .planes = planes,
           .max_pool = max_pool_by<loops>,
           .max_pool_backward = max_pool_backward_by<loops>};
 }
-constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse, sparse_conv_by<planes_avx2>);
-constexpr Kernels avx512 =
-    simd_row<simd_avx512>("avx512", avx512_sparse, sparse_conv_by<planes_avx512>);
+constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse, planes_by<planes_avx2>);
+constexpr Kernels avx512 = simd_row<simd_avx512>("avx512", avx512_sparse, planes_by<planes_avx512>);
 
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 bool has_avx512() {
@@ -90,14 +86,12 @@ std::unique_ptr<SparseKernel> best_sparse(const SparsePattern& pattern,
 #endif
   return portable_sparse(pattern, options);
 }
-std::unique_ptr<SparseConvKernel> best_sparse_conv(const ConvShape& shape,
-                                                   const SparsePattern& pattern,
-                                                   const KernelOptions& options) {
+const PlaneLoops& best_planes() {
 #if SPARLET_SIMD
-  if (has_avx512()) return avx512.sparse_conv(shape, pattern, options);
-  if (has_avx2()) return avx2.sparse_conv(shape, pattern, options);
+  if (has_avx512()) return planes_avx512;
+  if (has_avx2()) return planes_avx2;
 #endif
-  return portable_sparse_conv(shape, pattern, options);
+  return planes_portable;
 }
 
 constexpr Kernels onednn{.name = "onednn",
@@ -106,7 +100,7 @@ constexpr Kernels onednn{.name = "onednn",
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
                          .sparse = best_sparse,
-                         .sparse_conv = best_sparse_conv,
+                         .planes = best_planes,
                          .max_pool = max_pool,
                          .max_pool_backward = max_pool_backward};
 #endif

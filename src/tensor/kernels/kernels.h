@@ -18,13 +18,13 @@ namespace sparlet {
 
 struct ConvShape;
 struct LinearShape;
+struct PlaneLoops;
 struct RecurrentShape;
 struct SparsePattern;
 struct Window;
 class ConvKernel;
 class LinearKernel;
 class RecurrentKernel;
-class SparseConvKernel;
 class SparseKernel;
 
 // What a layer's kernel is made for.
@@ -42,8 +42,7 @@ struct Kernels {
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
                                                 const KernelOptions&) = nullptr;
   std::unique_ptr<SparseKernel> (*sparse)(const SparsePattern&, const KernelOptions&) = nullptr;
-  std::unique_ptr<SparseConvKernel> (*sparse_conv)(const ConvShape&, const SparsePattern&,
-                                                   const KernelOptions&) = nullptr;
+  const PlaneLoops& (*planes)() = nullptr;  // for sparse_conv.h and sparse_recurrent.h
   // As in pool.h.
   void (*max_pool)(const Window&, int64_t n, const float* x, float* y, int32_t* from) = nullptr;
   void (*max_pool_backward)(const Window&, int64_t n, const int32_t* from, const float* dy,

@@ -270,10 +270,4 @@ std::unique_ptr<SparseConvKernel> plane_conv(const ConvShape& shape, const Spars
   return std::make_unique<PlaneConv>(shape, pattern, options, loops);
 }
 
-std::unique_ptr<SparseConvKernel> portable_sparse_conv(const ConvShape& shape,
-                                                       const SparsePattern& pattern,
-                                                       const KernelOptions& options) {
-  return plane_conv(shape, pattern, options, planes_portable);
-}
-
 }  // namespace sparlet

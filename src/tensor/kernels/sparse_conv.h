@@ -34,7 +34,4 @@ class SparseConvKernel {
 std::unique_ptr<SparseConvKernel> plane_conv(const ConvShape&, const SparsePattern&,
                                              const KernelOptions&, const PlaneLoops&);
 
-std::unique_ptr<SparseConvKernel> portable_sparse_conv(const ConvShape&, const SparsePattern&,
-                                                       const KernelOptions&);
-
 }  // namespace sparlet

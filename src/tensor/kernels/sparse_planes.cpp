@@ -11,6 +11,12 @@ void gather(const PlaneGather& g) {
       g.planes[c * g.plane + p] = g.place[p] < 0 ? 0.f : g.map[g.place[p] + c];
 }
 
+void scatter(const PlaneScatter& s) {
+  for (int64_t p = 0; p < s.positions; ++p)
+    for (int64_t c = 0; s.place[p] >= 0 && c < s.channels; ++c)
+      s.map[s.place[p] + c] = s.planes[c * s.plane + p];
+}
+
 void sums(const PlaneSums& s) {
   float* sum = s.work;
   for (int64_t first = 0; first < s.positions; first += s.tile) {
@@ -44,6 +50,6 @@ void dots(const PlaneDots& d) {
 
 }  // namespace
 
-extern const PlaneLoops planes_portable{"portable", gather, sums, dots};
+extern const PlaneLoops planes_portable{"portable", gather, scatter, sums, dots};
 
 }  // namespace sparlet

@@ -25,6 +25,15 @@ struct PlaneGather {
   int64_t plane;
 };
 
+// The way back: planes [channels][plane] into the map, where there is a place.
+struct PlaneScatter {
+  const float* planes;
+  int64_t plane;
+  const int32_t* place;
+  int64_t positions, channels;
+  float* map;
+};
+
 struct PlaneRows {
   const int32_t *row_begin, *offset;
   int64_t rows;
@@ -54,12 +63,13 @@ struct PlaneDots {
 struct PlaneLoops {
   const char* name;
   void (*gather)(const PlaneGather&);
+  void (*scatter)(const PlaneScatter&);
   void (*sums)(const PlaneSums&);
   void (*dots)(const PlaneDots&);
 };
 
 constexpr int64_t kMostTile = 12 * kPlaneRound;
-constexpr int64_t plane_work(int64_t tile) { return kPlaneRound * (tile + 1); }
+constexpr int64_t plane_work(int64_t tile) { return kPlaneRound * tile; }
 
 extern const PlaneLoops planes_portable, planes_avx2, planes_avx512;
 

@@ -51,17 +51,12 @@ struct V {
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) r[i] = s[i];
   }
-  static void transposed(const float* from, int64_t row, Type* block) {
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) block[i] = load(from + i * row);
-    transpose(block);
-  }
 };
 
 #include "tensor/kernels/sparse_planes_simd.h"
 
 }  // namespace
 
-extern const PlaneLoops planes_avx2{"avx2", gather, sums, dots};
+extern const PlaneLoops planes_avx2{"avx2", gather, scatter, sums, dots};
 
 }  // namespace sparlet

@@ -48,17 +48,12 @@ struct V {
       r[8 + j] = _mm512_shuffle_f32x4(s[j], s[8 + j], 0xdd);
     }
   }
-  static void transposed(const float* from, int64_t row, Type* block) {
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) block[i] = load(from + i * row);
-    transpose(block);
-  }
 };
 
 #include "tensor/kernels/sparse_planes_simd.h"
 
 }  // namespace
 
-extern const PlaneLoops planes_avx512{"avx512", gather, sums, dots};
+extern const PlaneLoops planes_avx512{"avx512", gather, scatter, sums, dots};
 
 }  // namespace sparlet

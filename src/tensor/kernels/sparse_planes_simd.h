@@ -31,21 +31,26 @@ constexpr RowsOfSums kRowsOfSums[] = {rows_of_sums<1>,  rows_of_sums<2>,  rows_o
                                       rows_of_sums<10>, rows_of_sums<11>, rows_of_sums<12>};
 constexpr int64_t kMostVectors = 12;
 
-// sum [V::kLanes rows][width] -> the `rows` channels of every place, from y on.
-inline void spread(const float* sum, int64_t width, int64_t rows, const int32_t* place, float* y,
-                   float* unwanted) {
-  for (int64_t p = 0; p < width; p += V::kLanes) {
-    V::Type block[V::kLanes];
-    V::transposed(sum + p, width, block);
+// planes [channels][plane] -> the channels of every place, from map on.
+inline void scatter(const PlaneScatter& s) {
+  alignas(64) float unwanted[V::kLanes];
+  for (int64_t p = 0; p < s.positions; p += V::kLanes)
+    for (int64_t c = 0; c < s.channels; c += V::kLanes) {
+      const int64_t channels = s.channels - c < V::kLanes ? s.channels - c : V::kLanes;
+      V::Type block[V::kLanes];
 #pragma GCC unroll 16
-    for (int i = 0; i < V::kLanes; ++i) {
-      float* to = place[p + i] < 0 ? unwanted : y + place[p + i];
-      if (rows == V::kLanes)
-        V::store(to, block[i]);
-      else
-        V::store_first(to, block[i], rows);
+      for (int i = 0; i < V::kLanes; ++i)
+        block[i] = i < channels ? V::load(s.planes + (c + i) * s.plane + p) : V::all(0);
+      V::transpose(block);
+#pragma GCC unroll 16
+      for (int i = 0; i < V::kLanes; ++i) {
+        float* to = s.place[p + i] < 0 ? unwanted : s.map + s.place[p + i] + c;
+        if (channels == V::kLanes)
+          V::store(to, block[i]);
+        else
+          V::store_first(to, block[i], channels);
+      }
     }
-  }
 }
 
 inline void sums(const PlaneSums& s) {
@@ -54,12 +59,11 @@ inline void sums(const PlaneSums& s) {
     const int64_t left = (s.positions - first + V::kLanes - 1) / V::kLanes * V::kLanes;
     const int64_t width = left < step ? left : step;
     const RowsOfSums rows_of = kRowsOfSums[width / V::kLanes - 1];
-    float* unwanted = s.work + V::kLanes * width;
     for (int64_t row = 0; row < s.at.rows; row += V::kLanes) {
       const int64_t rows = s.at.rows - row < V::kLanes ? s.at.rows - row : V::kLanes;
       rows_of(s.planes + first, {s.at.row_begin + row, s.at.offset, rows}, s.value,
               s.bias ? s.bias + row : nullptr, s.work);
-      spread(s.work, width, rows, s.place + first, s.y + row, unwanted);
+      scatter({s.work, width, s.place + first, width, rows, s.y + row});
     }
   }
 }
