@@ -13,7 +13,7 @@ struct Case {
   double out, in, nonzeros, batch;
 };
 
-// The costs are in processor cycles.
+// The costs are nanoseconds on the machine of docs/performance.md.
 
 // 16-lane slots of random patterns: the fullest of 32 rows is 2.07 deviations above the mean, the
 // 17th about at the mean, and the number of non-zeros in 32 columns is binomial.
@@ -23,21 +23,22 @@ double lane_slots(const Case& c) {
 }
 
 double lanes_cost(const Case& c) {
-  const double units = std::ceil(c.out / 32) * std::ceil(c.in / 32);
-  const auto pass = [&](double samples) {
-    return lane_slots(c) * std::max(2.7, 1.06 * samples) + units * (9 + 3.4 * samples);
-  };
-  const double rest = std::fmod(c.batch, 8);
-  return std::floor(c.batch / 8) * pass(8) + (rest > 0 ? pass(rest) : 0);
+  const double slots = lane_slots(c), units = std::ceil(c.out / 32) * std::ceil(c.in / 32);
+  double cost = 0;
+  for (double rest = c.batch, samples = 8; rest > 0; rest -= samples) {
+    while (samples > rest) samples /= 2;
+    cost += slots * (0.35 + 0.29 * samples) + units * (2.2 + 0.92 * samples);
+  }
+  return cost;
 }
 
-double gather_cost(const Case& c) { return c.batch * (0.45 * c.nonzeros + 0.6 * c.out); }
+double gather_cost(const Case& c) { return c.batch * (0.178 * c.nonzeros + 0.05 * c.out); }
 
 double strip_cost(const Case& c) {
-  const double width = c.batch < 16 ? 8 : std::min(64., std::ceil(c.batch / 16) * 16);
-  const double entry = 0.6 + 0.045 * width, row = 3 + 0.35 * width;
+  const double width = c.batch < 16 ? 8 : c.batch > 32 ? 64 : c.batch > 16 ? 32 : 16;
   return std::ceil(c.batch / width) *
-         (c.nonzeros * entry + c.out * row + (c.in + c.out) * width * 0.3);
+         (c.nonzeros * (0.27 + 0.0145 * width) + c.out * (0.3 + 0.065 * width) +
+          (c.in + c.out) * width * 0.12);
 }
 
 }  // namespace
@@ -54,15 +55,18 @@ SparseForm choose_sparse_form(const SparseLoops& loops, int64_t out, int64_t in,
 }
 
 bool sparse_pays(int64_t out, int64_t in, double density, int64_t batch) {
-  // The greatest density that pays, by batch and by whether the dense weight fits the second cache.
+  // The greatest density that pays, by the number of weights and by batch.
   struct Row {
-    int64_t batch;
-    double cached, large;
+    int64_t weights;
+    double one, few, many;  // samples: 1, up to 16, more
   };
-  constexpr Row table[] = {{1, 0.55, 0.65}, {15, 0.45, 0.6}, {INT64_MAX, 0.55, 0.55}};
-  const bool large = out * in * 4 > 2'000'000;
+  constexpr Row table[] = {{4'000, 0.3, 0.3, 0.2},
+                           {32'000, 0.6, 0.35, 0.35},
+                           {400'000, 0.55, 0.4, 0.5},
+                           {INT64_MAX, 0.6, 0.6, 0.6}};  // the dense weight leaves the second cache
   for (const Row& row : table)
-    if (batch <= row.batch) return density <= (large ? row.large : row.cached);
+    if (out * in <= row.weights)
+      return density <= (batch == 1 ? row.one : batch <= 16 ? row.few : row.many);
   return false;
 }
 

@@ -73,46 +73,52 @@ SPARLET_INLINE void product(const StripForm& s, const float* values, const float
     product<V, N, kChains, false>(s, values, bias, x, y);
 }
 
-// The products of an entry stay in V::lanes strands until those of V::lanes entries can be summed
-// at once, whatever rows they are in.
+// One entry's products, in V::lanes strands.
+template <class V, int N>
+SPARLET_INLINE void entry_strands(const typename V::T (&dy)[N], const float* x, float* strands) {
+  typename V::T sum, v;
+  V::zero(sum);
+  for (int j = 0; j < N; ++j) {
+    V::load(v, x + j * V::lanes);
+    V::fma(sum, v, dy[j]);
+  }
+  V::store(sum, strands);
+}
+
+// The strands of V::lanes entries become their sums at once, whatever rows they are in.
 template <class V, int N>
 SPARLET_INLINE void dots(const StripForm& s, const float* x, const float* dy, bool add,
                          float* dvalues) {
-  constexpr int64_t width = N * V::lanes;
-  alignas(64) float strands[V::lanes * V::lanes] = {};
-  int64_t k = 0;
+  constexpr int64_t lanes = V::lanes, width = N * lanes;
+  alignas(64) float strands[lanes * lanes] = {};
   typename V::T sums, before;
+  int64_t k = 0;
   for (int64_t r = 0; r < s.rows; ++r) {
     typename V::T g[N];
-    for (int j = 0; j < N; ++j) V::load(g[j], dy + r * width + j * V::lanes);
+    for (int j = 0; j < N; ++j) V::load(g[j], dy + r * width + j * lanes);
     for (int64_t c = 0; c < s.blocks; ++c) {
       const float* xb = x + c * s.block * width;
-      for (const int64_t last = s.begin[(c + 1) * s.rows + r]; k < last; ++k) {
-        const float* entry = xb + s.index[k] * width;
-        typename V::T strand, v;
-        V::zero(strand);
-        for (int j = 0; j < N; ++j) {
-          V::load(v, entry + j * V::lanes);
-          V::fma(strand, v, g[j]);
-        }
-        V::store(strand, strands + k % V::lanes * V::lanes);
-        if (k % V::lanes != V::lanes - 1) continue;
+      const int64_t last = s.begin[(c + 1) * s.rows + r];
+      while (k < last) {
+        const int64_t from = k % lanes, n = last - k < lanes - from ? last - k : lanes - from;
+        for (int64_t i = 0; i < n; ++i)
+          entry_strands<V, N>(g, xb + s.index[k + i] * width, strands + (from + i) * lanes);
+        k += n;
+        if (k % lanes != 0) continue;
         V::sum_each(strands, sums);
-        float* to = dvalues + k - (V::lanes - 1);
         if (add) {
-          V::load(before, to);
+          V::load(before, dvalues + k - lanes);
           V::add(sums, before);
         }
-        V::store(sums, to);
+        V::store(sums, dvalues + k - lanes);
       }
     }
   }
-  if (k % V::lanes == 0) return;
-  float rest[V::lanes];
+  if (k % lanes == 0) return;
+  float rest[lanes];
   V::sum_each(strands, sums);
   V::store(sums, rest);
-  for (int64_t i = k - k % V::lanes; i < k; ++i)
-    dvalues[i] = rest[i % V::lanes] + (add ? dvalues[i] : 0);
+  for (int64_t i = k - k % lanes; i < k; ++i) dvalues[i] = rest[i % lanes] + (add ? dvalues[i] : 0);
 }
 
 }  // namespace
