@@ -1,5 +1,4 @@
 // Sparse layers against dense ones, in microseconds; the names are in sparse_cases.h.
-//   onednn/nN/bB   oneDNN's inner product by itself, what the dense kernel is held against
 // One after another; for ratios use sparse_table, which takes turns.
 #include <benchmark/benchmark.h>
 

@@ -35,14 +35,15 @@ Tensor random_weight(int64_t out, int64_t in, int sparsity, Rng& rng) {
 
 // --- spmm
 
-Run dense_product(int64_t n, int64_t batch, Rng& rng) {
+Run dense_product(const Kernels& kernels, int64_t n, int64_t batch) {
+  Rng rng(uint64_t(n + batch));
   struct State {
     std::shared_ptr<LinearKernel> kernel;
     Tensor w, x, y;
   };
-  auto s = std::make_shared<State>(
-      State{default_kernels().linear({.in = n, .out = n}, {.batch = batch}),
-            random_weight(n, n, 0, rng), normal({batch, n}, rng), Tensor({batch, n}, DType::f32)});
+  auto s = std::make_shared<State>(State{kernels.linear({.in = n, .out = n}, {.batch = batch}),
+                                         random_weight(n, n, 0, rng), normal({batch, n}, rng),
+                                         Tensor({batch, n}, DType::f32)});
   return [s, batch] {
     s->kernel->forward(batch, s->x.read().data(), s->w.read().data(), nullptr, s->y.write().data());
   };
@@ -67,7 +68,7 @@ Run spmm(std::string_view format, int64_t n, int64_t batch, int sparsity) {
   Rng rng(uint64_t(n + batch + sparsity));
   const bool dense =
       sparsity == 0 || (format == "auto" && !sparse_pays(n, n, 1 - sparsity / 100., batch));
-  if (dense) return dense_product(n, batch, rng);
+  if (dense) return dense_product(default_kernels(), n, batch);
   return sparse_product(format == "coo" ? SparseFormat::coo : SparseFormat::csr, n, batch, sparsity,
                         rng);
 }
@@ -148,14 +149,19 @@ std::vector<SparseCase> sparse_cases() {
   std::vector<SparseCase> cases;
   const auto add = [&](const std::string& group, std::initializer_list<int> sparsities,
                        std::function<Run(int)> make) {
-    for (int s : sparsities) cases.push_back({group, s, [make, s] { return make(s); }});
+    for (int s : sparsities)
+      cases.push_back({group, fmt::format("s{}", s), [make, s] { return make(s); }});
   };
   const auto all = {0, 50, 70, 80, 90, 95, 98, 99};
   for (const char* format : {"auto", "csr", "coo"})
     for (int64_t n : {512, 1024, 4096})
-      for (int64_t b : {1, 8, 64})
-        add(fmt::format("spmm/{}/n{}/b{}", format, n, b), all,
-            [=](int s) { return spmm(format, n, b, s); });
+      for (int64_t b : {1, 8, 64}) {
+        const std::string group = fmt::format("spmm/{}/n{}/b{}", format, n, b);
+        add(group, all, [=](int s) { return spmm(format, n, b, s); });
+        for (const Kernels* path : all_kernels())
+          if (path->name == "onednn")
+            cases.push_back({group, "onednn", [=] { return dense_product(*path, n, b); }});
+      }
   for (int64_t b : {1, 8, 64})
     add(fmt::format("sparse_linear/n1024/b{}", b), all,
         [=](int s) { return sparse_linear(1024, b, s); });

@@ -1,5 +1,6 @@
-// The sparse measurements, each by its name; the last part of a name is the sparsity in percent,
-// and s0 of a group is the best dense kernel of the library on the same shape:
+// The sparse measurements. The last part of a name is the sparsity in percent; s0 of a group is the
+// best dense kernel of the library on the same shape, and "onednn" oneDNN's inner product by
+// itself, where the build has it:
 //   spmm/{auto,csr,coo}/nN/bB/sS   Y [n][b] = S X [n][b] by the kernel; auto is the dense one where
 //                                  Format::automatic takes it
 //   sparse_linear/nN/bB/sS         a linear layer in a Net, inference through the Executor
@@ -13,12 +14,12 @@
 #include <vector>
 
 struct SparseCase {
-  std::string group;  // "spmm/csr/n1024/b8"
-  int sparsity;       // percent
+  std::string group;    // "spmm/csr/n1024/b8"
+  std::string variant;  // "s0" first, then "s50", ...
   // Makes all data and gives the step to be timed, which runs on the same data each time.
   std::function<std::function<void()>()> make;
 
-  std::string name() const { return group + "/s" + std::to_string(sparsity); }
+  std::string name() const { return group + "/" + variant; }
 };
 
 std::vector<SparseCase> sparse_cases();        // all

@@ -27,7 +27,7 @@ double median(std::vector<double> v) {
 }
 
 struct Running {
-  int sparsity;
+  std::string variant;
   std::function<void()> step;
   int repeats = 1;
   std::vector<double> times;
@@ -57,7 +57,7 @@ void print_group(const std::string& group, std::vector<Running>& cases) {
   for (const Running& one : cases) {
     std::vector<double> ratios;
     for (size_t i = 0; i < dense.size(); ++i) ratios.push_back(dense[i] / one.times[i]);
-    std::printf("  s%-2d %10.2f us  x %-6.2f  least %10.2f us  x %.2f\n", one.sparsity,
+    std::printf("  %-6s %10.2f us  x %-6.2f  least %10.2f us  x %.2f\n", one.variant.c_str(),
                 median(one.times), median(ratios), least(one.times),
                 least(dense) / least(one.times));
   }
@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
     const std::string& group = all[i].group;
     std::vector<Running> cases;
     for (; i < all.size() && all[i].group == group; ++i)
-      if (wanted(group, argc, argv)) cases.push_back({all[i].sparsity, all[i].make()});
+      if (wanted(group, argc, argv)) cases.push_back({all[i].variant, all[i].make()});
     for (Running& one : cases) one.calibrate();
     if (!cases.empty()) print_group(group, cases);
   }
