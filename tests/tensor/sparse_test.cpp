@@ -230,6 +230,26 @@ TEST_CASE("sparse kernels: packed values are taken again when they changed") {
   }
 }
 
+// So that the cases above have met all forms.
+TEST_CASE("sparse kernels: the form fits the layer") {
+  Rng rng(8);
+  const SparsePattern half = random_pattern(100, 100, 0.5, rng);
+  const SparsePattern few = random_pattern(100, 400, 0.01, rng);
+  const auto form = [](const Kernels& path, const SparsePattern& p, int64_t batch, bool train) {
+    return path.sparse(p, {.batch = batch, .train = train})->description();
+  };
+  for (const Kernels* path : all_kernels()) {
+    CHECK(form(*path, half, 64, true) == "strips");
+    CHECK(form(*path, half, 64, false) == "strips");
+    if (path->name == "portable") CHECK(form(*path, few, 1, false) == "strips");
+    if (path->name == "avx2") CHECK(form(*path, few, 1, false) == "gather");
+    if (path->name != "avx512") continue;
+    CHECK(form(*path, few, 1, false) == "gather");
+    CHECK(form(*path, half, 1, false) == "lanes");
+    CHECK(form(*path, half, 8, false) == "lanes");
+  }
+}
+
 // Training holds at most three indices of four bytes a non-zero: the kernel's, and the columns of
 // the net itself.
 TEST_CASE("sparse kernels: memory") {

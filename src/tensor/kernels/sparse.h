@@ -1,6 +1,6 @@
 // Products with a sparse weight matrix on raw pointers: y = x weightᵀ + bias, its data gradient,
-// and its weight gradient at the non-zeros alone. Nothing here ever holds the dense matrix. x
-// [rows][in], y [rows][out], values [nonzeros], bias [out] or null.
+// and its weight gradient at the non-zeros alone. Nothing here ever holds the dense matrix.
+//   x [rows][in], y [rows][out], values [nonzeros], bias [out] or null
 #pragma once
 #include <span>
 #include <string_view>
