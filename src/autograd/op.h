@@ -110,6 +110,9 @@ bool is_leaf(const OpDef&);  // input, param, constant or state
 
 // The sparse weights that a node reads.
 std::vector<SparseOperand> sparse_operands(const Graph&, const Node&);
+// Throws Error that begins with `where`, then the node, for places of a sparse weight that are out of
+// range, out of order, or twice. For nets that come from files.
+void check_patterns(const Net&, std::string_view where);
 
 std::span<const OpDef* const> all_ops();      // leaves first
 const OpDef& find_op(std::string_view name);  // throws Error naming the nearest op

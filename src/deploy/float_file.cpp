@@ -59,6 +59,7 @@ Net read_float(std::span<const uint8_t> file, std::string_view where) {
     at += *bytes;
   }
   require(at == file.size(), "{}: {} bytes after the last tensor", where, file.size() - at);
+  check_patterns(net, where);
   return net;
 }
 

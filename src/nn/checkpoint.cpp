@@ -75,6 +75,7 @@ class Reader {
     net.params.resize(net.graph.nodes.size());
     for (Id id = 0; id < Id(net.graph.nodes.size()); ++id)
       if (has_value(net.graph[id])) net.params[size_t(id)] = tensor(net.graph[id].type);
+    check_patterns(net, where_);
     return net;
   }
   Tensor tensor(const Type& type) {

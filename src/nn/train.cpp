@@ -7,6 +7,7 @@
 #include "nn/batches.h"
 #include "nn/checkpoint.h"
 #include "nn/gradients.h"
+#include "nn/slots.h"
 #include "tensor/error.h"
 
 namespace sparlet {
@@ -197,28 +198,13 @@ class Training {
     }
   }
 
-  // Goes on with another net; what the optimiser knows of a param stays where name and shape do.
+  // Goes on with another net; what the optimiser knows of a weight stays with it.
   void replace(const Net& net) {
-    if (hash(net.graph) == graph_hash_) return executor_->load(net);
-    struct Kept {
-      std::string name;
-      std::vector<Tensor> slots;
-    };
-    std::vector<Kept> kept;
-    const Graph old = executor_->net().graph;
-    for (Id id = 0; rule_.slots() > 0 && id < Id(old.nodes.size()); ++id) {
-      if (old[id].op != &param_op) continue;
-      kept.push_back({old[id].name, {}});
-      for (int k = 0; k < rule_.slots(); ++k) kept.back().slots.push_back(executor_->slot(id, k));
-    }
-    make_executor(net);
-    for (const Kept& param : kept) {
-      const std::optional<Id> id = net.graph.find(param.name);
-      if (!id || net.graph[*id].op != &param_op ||
-          net.graph[*id].type.shape != param.slots[0].shape())
-        continue;
-      for (int k = 0; k < rule_.slots(); ++k) executor_->set_slot(*id, k, param.slots[size_t(k)]);
-    }
+    const bool same = hash(net.graph) == graph_hash_;
+    if (same && !patterns_differ(executor_->net(), net)) return executor_->load(net);
+    const std::vector<KeptSlots> kept = keep_slots(*executor_, rule_.slots());
+    same ? executor_->load(net) : make_executor(net);
+    restore_slots(*executor_, kept);
   }
 
   void end_epoch(EpochReport& report, Clock::time_point start) {

@@ -69,8 +69,8 @@ struct Hook {
   Hook(Change change, Look look) : after_step(std::move(change)), after_backward(std::move(look)) {}
 
   // Called after every optimiser step, may return a new net. Where only leaf values differ the Executor
-  // goes on with them; else it is rebuilt and the optimiser state is kept by param name where the shape
-  // is the same.
+  // goes on with them; else it is rebuilt. Optimiser state is kept by param name where the shape is the
+  // same; of a sparse weight by row and column, whatever form it had or gets.
   Change after_step;
   // Called after every backward(), with that batch's gradients in the executor, which it may change. True
   // after the last batch of a step: the optimiser step is left out, after_step is called all the same.

@@ -51,9 +51,9 @@ std::vector<Tensor> greatest(const Net& net, const std::vector<Weight>& weights,
   std::vector<Tensor> masks, values;
   int64_t total = 0, there = 0;
   for (const Weight& weight : weights) {
-    const bool masked = weight.mask >= 0 && !o.regrow;
-    masks.push_back(masked ? net.params[size_t(weight.mask)] : ones(weight.shape));
-    values.push_back(net.params[size_t(weight.param)]);
+    const bool kept = weight.has_pattern() && !o.regrow;
+    masks.push_back(kept ? open_mask(net, weight) : ones(weight.shape));
+    values.push_back(dense_values(net, weight));
     total += weight.size();
     there += open(masks.back());
   }

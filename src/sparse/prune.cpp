@@ -71,8 +71,8 @@ Net prune_fraction(const Net& net, const Fraction& o) {
   std::vector<Tensor> masks, values;
   int64_t size = 0;
   for (const Weight& weight : weights) {
-    masks.push_back(mask_of(weight.shape, connections(net, weight).at));
-    values.push_back(net.params[size_t(weight.param)]);
+    masks.push_back(open_mask(net, weight));
+    values.push_back(dense_values(net, weight));
     size += o.of_remaining ? connection_count(net, weight) : weight.size();
   }
   if (o.together) {
@@ -86,6 +86,15 @@ Net prune_fraction(const Net& net, const Fraction& o) {
     masks[k] = std::move(one[0]);
   }
   return with_masks(net, weights, std::move(masks));
+}
+
+Net prune_smallest(const Net& net, double k, const std::vector<std::string>& weights) {
+  require(k >= 0.01 && k <= 1, "k: {} given, wanted 0.01 to 1 of the dense size", k);
+  weights_of(net.graph, weights);  // throws for a name that is none
+  std::vector<std::string> keep;
+  for (const std::string& name : prunable(net.graph))
+    if (!weights.empty() && std::ranges::find(weights, name) == weights.end()) keep.push_back(name);
+  return prune_fraction(net, {.k = k, .keep = keep});
 }
 
 double sparsity_at(const Gradual& o, int64_t step) {

@@ -35,6 +35,11 @@ struct Fraction {
   bool biases = false;
 };
 Net prune_fraction(const Net&, const Fraction&);
+// Removes the smallest magnitudes: of each of these weights (by name; none: all prunable ones) floor(k × its
+// dense size), at every call; where fewer are left, all go. Dense weights get masks, masked ones lose
+// entries, sparse ones stay sparse and get smaller. Throws Error for k outside 0.01..1 and for a name that is
+// no prunable weight.
+Net prune_smallest(const Net&, double k = 0.05, const std::vector<std::string>& weights = {});
 
 // Gradual pruning by Zhu & Gupta 2017, eq. 1: s(t) = target + (initial - target) (1 - (t-begin)/(end-begin))^3,
 // as a hook: at every `every`-th step after `begin`, and at `end` exactly to the target, the masks are

@@ -34,4 +34,19 @@ std::vector<SparseOperand> sparse_operands(const Graph& graph, const Node& node)
   return node.op->sparse(node, graph.types_of(node.in));
 }
 
+void check_patterns(const Net& net, std::string_view where) {
+  const auto view = [&](Id id) {
+    const Tensor& held = net.params[size_t(id)];
+    return View{held.shape(), held.dtype(), const_cast<std::byte*>(held.raw())};
+  };
+  for (const Node& node : net.graph.nodes)
+    for (const SparseOperand& operand : sparse_operands(net.graph, node)) {
+      const View first = view(node.in[size_t(operand.values) + 1]),
+                 second = view(node.in[size_t(operand.values) + 2]);
+      if (first && second)
+        read_pattern(operand.format, operand.dense, first, second,
+                     fmt::format("{}: {} ({})", where, node.name, node.op->name));
+    }
+}
+
 }  // namespace sparlet

@@ -1,0 +1,73 @@
+// What is where: formats, densities and bytes of a net's weights; and when sparse is worth it.
+#include <fmt/format.h>
+
+#include "sparse/convert.h"
+#include "tensor/error.h"
+
+namespace sparlet::sparse {
+namespace {
+
+struct Limit {
+  std::string_view op;
+  int64_t rows;  // of x, at most
+  double density;
+};
+// By rows of x a call; the last row of an op holds for all more.
+constexpr Limit kLimits[] = {
+    {"linear", 1, 0.50},
+    {"linear", 16, 0.35},
+    {"linear", INT64_MAX, 0.50},
+};
+
+int64_t bytes_of_parts(const Net& net, const Weight& weight) {
+  int64_t bytes = 0;
+  for (Id id : {weight.param, weight.mask, weight.index[0], weight.index[1]})
+    if (id >= 0) bytes += net.params[size_t(id)].bytes();
+  return bytes;
+}
+
+}  // namespace
+
+double break_even(std::string_view op, int64_t rows) {
+  for (const Limit& limit : kLimits)
+    if (limit.op == op && rows <= limit.rows) return limit.density;
+  return 0;
+}
+
+std::vector<Stored> stored(const Net& net) {
+  std::vector<Stored> list;
+  for (const Weight& weight : weights_of(net.graph)) {
+    const Node& reader = net.graph[weight.reader];
+    const int64_t entries = connection_count(net, weight);
+    list.push_back({.layer = reader.name,
+                    .op = std::string(reader.op->name),
+                    .weight = weight.name,
+                    .format = std::string(weight.format      ? name_of(*weight.format)
+                                          : weight.mask >= 0 ? "masked"
+                                                             : "dense"),
+                    .shape = weight.shape,
+                    .density = double(entries) / double(weight.size()),
+                    .entries = entries,
+                    .bytes = bytes_of_parts(net, weight)});
+  }
+  return list;
+}
+
+std::string describe(const Net& net) {
+  std::string text = fmt::format("{:<20} {:<14} {:<16} {:<7} {:>9} {:>10} {:>12}\n", "layer", "op",
+                                 "weight", "format", "density", "entries", "bytes");
+  int64_t size = 0, entries = 0, bytes = 0;
+  for (const Stored& one : stored(net)) {
+    text +=
+        fmt::format("{:<20} {:<14} {:<16} {:<7} {:>8.2f}% {:>10} {:>12}\n", one.layer, one.op,
+                    to_string(one.shape), one.format, 100 * one.density, one.entries, one.bytes);
+    size += count(one.shape);
+    entries += one.entries;
+    bytes += one.bytes;
+  }
+  return text + fmt::format("{:<59} {:>8.2f}% {:>10} {:>12}\n", "in all",
+                            size == 0 ? 100.0 : 100.0 * double(entries) / double(size), entries,
+                            bytes);
+}
+
+}  // namespace sparlet::sparse
