@@ -84,6 +84,26 @@ struct ExportArgs {
 };
 void export_model(const ExportArgs&);
 
+struct ConvertArgs {
+  std::filesystem::path model, out, mask;
+  std::string format;
+  std::optional<double> density;
+  std::vector<std::string> layers;
+  int64_t batch = 1;
+  bool json = false;
+};
+void convert(const ConvertArgs&);
+
+struct BenchArgs {
+  bool sparse = false, model = false;
+  std::vector<int64_t> sizes{512, 1024}, batches{1, 8, 64};
+  std::vector<double> densities{0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01};
+  double milliseconds = 30;
+  std::filesystem::path resident;  // hidden
+  bool json = false;
+};
+void bench(const BenchArgs&);
+
 void worker(const std::filesystem::path& run);
 
 }  // namespace sparlet::cli

@@ -144,6 +144,43 @@ void add_export(CLI::App& app, ExportArgs& a) {
   c.callback([&a] { export_model(a); });
 }
 
+void add_convert(CLI::App& app, ConvertArgs& a) {
+  CLI::App& c = *app.add_subcommand("convert", "a model's weights as dense, masked, COO or CSR");
+  c.add_option("model", a.model, "float .spt file")->required();
+  c.add_option("--format", a.format, "dense, masked, coo, csr or automatic")->required();
+  c.add_option("--out", a.out, "file")->required();
+  c.add_option("--density", a.density, "first prune the smallest weights, to this share of all");
+  c.add_option("--mask", a.mask, "first take the masks or entries of this model");
+  c.add_option("--layer", a.layers, "only this layer; may be given again")->allow_extra_args(false);
+  CLI::Option& batch = *c.add_option("--batch", a.batch, "what automatic chooses for");
+  c.add_flag("--json", a.json, "as JSON");
+  c.callback([&a, &batch] {
+    require(batch.count() == 0 || a.format == "automatic",
+            "--batch: of no use with --format {}, only with automatic", a.format);
+    cli::convert(a);
+  });
+}
+
+void add_bench(CLI::App& app, BenchArgs& a) {
+  CLI::App& c = *app.add_subcommand("bench", "time and memory of sparse layers on this machine");
+  c.add_flag("--sparse", a.sparse, "linear layers by shape, batch and density");
+  c.add_flag("--model", a.model,
+             "VGG11's classifier, dense, COO and CSR at 90 and 99 %, one image; JSON");
+  for (const auto& [option, help] : {std::pair("--size", "inputs and outputs of the layer"),
+                                     {"--batch", "samples of a call"},
+                                     {"--density", "share of the weights that is there"}}) {
+    const std::string name = option;
+    CLI::Option& made = *(name == "--size"    ? c.add_option(name, a.sizes, help)
+                          : name == "--batch" ? c.add_option(name, a.batches, help)
+                                              : c.add_option(name, a.densities, help));
+    made.allow_extra_args(false)->excludes("--model")->capture_default_str();
+  }
+  c.add_option("--milliseconds", a.milliseconds, "of each measurement")->capture_default_str();
+  c.add_option("--resident", a.resident)->group("");
+  c.add_flag("--json", a.json, "as JSON");
+  c.callback([&a] { cli::bench(a); });
+}
+
 // CLI11 tells of a missing subcommand only that there is one.
 void check_subcommand(const CLI::App& app, const std::string& word) {
   std::vector<std::string> known;
@@ -188,6 +225,8 @@ int main(int argc, char** argv) {
   PredictArgs predict;
   CostArgs cost;
   ExportArgs export_args;
+  ConvertArgs convert;
+  BenchArgs bench;
   std::filesystem::path worker;
   add_search(app, search);
   add_show(app, show);
@@ -197,6 +236,8 @@ int main(int argc, char** argv) {
   add_predict(app, predict);
   add_cost(app, cost);
   add_export(app, export_args);
+  add_convert(app, convert);
+  add_bench(app, bench);
   CLI::App& hidden =
       *app.add_subcommand("worker", "take trials of a run, until it ends")->group("");
   hidden.add_option("run", worker, "run folder")->required();

@@ -18,7 +18,7 @@ struct LayerCost {
   std::string name, op;
   Shape out;
   int64_t weights = 0, nonzeros = 0;  // conv and linear weights
-  std::string encoding;               // dense, bitmask, float; empty without weights
+  std::string encoding;               // dense, bitmask, float, csr, coo; empty without weights
   int64_t bytes = 0;                  // in the file
   int64_t macs = 0, effective_macs = 0;
   int64_t live_bytes = 0;  // while it runs

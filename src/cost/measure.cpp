@@ -19,8 +19,8 @@ bool is_bitmask(const OpDef* op) {
   return op == &conv2d_bitmask_i8_op || op == &linear_bitmask_i8_op;
 }
 bool has_weights(const OpDef* op) {
-  return op == &conv2d_op || op == &linear_op || op == &conv2d_i8_op || op == &linear_i8_op ||
-         is_bitmask(op);
+  return op->sparse || op == &conv2d_op || op == &linear_op || op == &conv2d_i8_op ||
+         op == &linear_i8_op || is_bitmask(op);
 }
 
 template <class T>
@@ -34,7 +34,23 @@ Tensor float_weights(const Net& net, Id id) {
   return is_leaf(*net.graph[id].op) ? net.params[size_t(id)] : evaluate_unbatched(net, id);
 }
 
+void weigh_sparse(const Net& net, const Node& node, LayerCost& layer) {
+  const auto view = [&](Id id) {
+    const Tensor& held = net.params[size_t(id)];
+    return View{held.shape(), held.dtype(), const_cast<std::byte*>(held.raw())};
+  };
+  for (const SparseOperand& operand : sparse_operands(net.graph, node)) {
+    const auto at = size_t(operand.values);
+    layer.weights += count(operand.dense);
+    layer.nonzeros += read_pattern(operand.format, operand.dense, view(node.in[at + 1]),
+                                   view(node.in[at + 2]), node.name)
+                          .nonzeros();
+    layer.encoding = name_of(operand.format);
+  }
+}
+
 void weigh(const Net& net, const Node& node, LayerCost& layer) {
+  if (node.op->sparse) return weigh_sparse(net, node, layer);
   const Id weight = node.in[1];
   layer.encoding = "dense";
   if (is_bitmask(node.op)) {
@@ -121,7 +137,8 @@ Cost measure(const Net& net, const Device& device) {
     layer.live_bytes = live[size_t(id)];
     if (has_weights(node.op)) weigh(net, node, layer);
     layer.effective_macs = layer.macs;
-    if (is_bitmask(node.op)) layer.effective_macs = layer.macs / layer.weights * layer.nonzeros;
+    if (is_bitmask(node.op) || node.op->sparse)
+      layer.effective_macs = layer.macs / layer.weights * layer.nonzeros;
     layer.bytes = int8 ? int8_bytes(node, layer, record) : leaf_bytes(graph, node);
     weights += layer.weights;
     kept += layer.nonzeros;

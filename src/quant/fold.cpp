@@ -6,6 +6,7 @@
 #include "autograd/ops/ops.h"
 #include "quant/quantize.h"
 #include "quant/values.h"
+#include "sparse/convert.h"
 #include "tensor/error.h"
 
 namespace sparlet::quant {
@@ -108,8 +109,10 @@ class Folder {
 }  // namespace
 
 Net fold_norms(const Net& net) {
+  const auto is_sparse = [](const Graph&, const Node& node) { return node.op->sparse != nullptr; };
+  const Net dense = sparse::convert(net, sparse::Format::dense, {.which = is_sparse});
   // Dropout first, so that it does not stand between a layer and its batch-norm.
-  const Net plain = rewrite(fold_constants(net, true), [](Rewriter& to, Id id) {
+  const Net plain = rewrite(fold_constants(dense, true), [](Rewriter& to, Id id) {
     const Node& node = to.old(id);
     return node.op == &dropout_op ? to.now(node.in[0]) : to.copy(id);
   });

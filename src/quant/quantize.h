@@ -8,8 +8,8 @@
 namespace sparlet::quant {
 
 // Batch-norm goes into the conv or linear layer before it (a new per-channel multiply-add where
-// there is none: a 1x1 depthwise conv), dropout goes, masks are multiplied in. Same outputs in
-// infer mode.
+// there is none: a 1x1 depthwise conv), dropout goes, masks are multiplied in, COO and CSR layers
+// become dense (to_int8 has sparse encodings of its own). Same outputs in infer mode.
 Net fold_norms(const Net&);
 
 struct Range {

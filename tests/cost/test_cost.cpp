@@ -5,8 +5,11 @@
 
 #include "cost/cost.h"
 #include "deploy/spt.h"
+#include "nn/layers.h"
 #include "nn/models.h"
 #include "random_nets.h"
+#include "sparse/convert.h"
+#include "sparse/prune.h"
 #include "tensor/error.h"
 
 using namespace sparlet;
@@ -115,4 +118,28 @@ TEST_CASE("devices: known names, TOML files, errors") {
   CHECK_THROWS_AS(load("macs_per_second = \"fast\"\n"), Error);
   CHECK_THROWS_WITH_AS(load("a = [\n"), doctest::Contains(".toml:"), Error);
   fs::remove(path);
+}
+
+TEST_CASE(
+    "COO and CSR layers: entries, bytes and effective MACs; the same int8 net as the masked one") {
+  Rng rng(3);
+  NetBuilder b(rng);
+  Var x = nn::relu(nn::linear(b.input("x", {300}), "fc1", {.out = 40}));
+  const Net masked = sparse::mask(b.finish(nn::linear(x, "fc2", {.out = 10})), {.sparsity = 0.9});
+  const Net wanted = int8_of(masked);
+  for (sparse::Format format : {sparse::Format::csr, sparse::Format::coo}) {
+    const Net net = sparse::convert(masked, format);
+    const cost::Cost c = cost::measure(net);
+    CHECK(c.macs == 300 * 40 + 40 * 10);
+    CHECK(c.effective_macs == 1240);
+    CHECK(c.weight_bytes == 4 * 1240);
+    CHECK(c.sparsity == doctest::Approx(0.9));
+    const cost::LayerCost& layer = c.layers[0];
+    CHECK(layer.encoding == name_of(*sparse::weights_of(net.graph)[0].format));
+    CHECK(layer.nonzeros == net.value("fc1.w").size());
+    const int64_t rows = format == sparse::Format::csr ? 41 * 2 : layer.nonzeros;
+    CHECK(layer.bytes == layer.nonzeros * 6 + rows + 40 * 4);
+    CHECK(c.size < cost::measure(masked).size / 4);
+    CHECK(hash(int8_of(net)) == hash(wanted));
+  }
 }

