@@ -39,9 +39,9 @@ void convert(const ConvertArgs& args) {
   if (!args.mask.empty()) net = sparse::with_masks_of(net, deploy::load(args.mask));
   if (args.density) net = sparse::mask(net, {.sparsity = 1 - *args.density});
   net = sparse::convert(net, format, {.layers = args.layers, .batch = args.batch});
+  const auto before = std::filesystem::file_size(args.model);  // may be the same file
   deploy::save(net, args.out);
-  const auto before = std::filesystem::file_size(args.model),
-             after = std::filesystem::file_size(args.out);
+  const auto after = std::filesystem::file_size(args.out);
   if (!args.json) {
     fmt::print("{}{}: {} B, before {} B\n", sparse::describe(net), args.out.string(), after,
                before);

@@ -144,7 +144,7 @@ class Converter {
     std::vector<size_t> mine;
     for (const Layer::In& in : layers_[size_t(id)].in)
       if (in.weight >= 0) mine.push_back(size_t(in.weight));
-    if (format == Format::automatic && sparse_is_faster(graph_[id], mine)) format = Format::csr;
+    if (format == Format::automatic && pays(graph_[id], mine)) format = Format::csr;
     for (size_t w : mine) {
       const Weight& weight = weights_[w];
       const Format wanted = format != Format::automatic ? format
@@ -158,14 +158,14 @@ class Converter {
     }
   }
 
-  bool sparse_is_faster(const Node& node, const std::vector<size_t>& weights) const {
-    int64_t size = 0, there = 0;
-    for (size_t w : weights) {
-      size += weights_[w].size();
-      there += entries(weights_[w]).size();
-    }
-    const int64_t rows = options_.batch * rows_of(node);
-    return double(there) <= break_even(twins_of(node)->dense->name, rows) * double(size);
+  // All of a layer's weights, or none: the largest decides.
+  bool pays(const Node& node, const std::vector<size_t>& weights) const {
+    const auto largest =
+        std::ranges::max_element(weights, {}, [&](size_t w) { return weights_[w].size(); });
+    const Weight& weight = weights_[*largest];
+    const double density = double(entries(weight).size()) / double(weight.size());
+    return sparse_is_faster(twins_of(node)->dense->name, weight.shape, density,
+                            options_.batch * rows_of(node));
   }
 
   void check_readers(size_t w, const std::vector<std::vector<Id>>& readers) const {

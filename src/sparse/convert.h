@@ -14,7 +14,7 @@
 
 namespace sparlet::sparse {
 
-// automatic: CSR where the table (break_even()) says that it is faster; else dense, or masked where
+// automatic: CSR where it is faster (sparse_is_faster()); else dense, or masked where
 // the weight has a pattern.
 enum class Format { dense, masked, coo, csr, automatic };
 Format format_from(std::string_view word);  // throws Error naming the nearest
@@ -37,9 +37,9 @@ Net convert(const Net&, Format, const Convert& = {});
 // Whether the node is a layer that convert() knows, in any of its forms.
 bool is_convertible(const Graph&, const Node&);
 
-// The density up to which CSR is faster than the best dense kernel, with `rows` rows of x a call:
-// measured (bench_sparse), stored, never timed inside a run.
-double break_even(std::string_view dense_op, int64_t rows);
+// Whether CSR is faster than the best dense kernel, with `rows` rows of x a call: by rules from
+// measurements (tensor/kernels/sparse_choice.h), never timed inside a run.
+bool sparse_is_faster(std::string_view dense_op, const Shape& weight, double density, int64_t rows);
 
 // What a weight is stored as.
 struct Stored {

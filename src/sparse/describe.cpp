@@ -1,23 +1,11 @@
-// What is where: formats, densities and bytes of a net's weights; and when sparse is worth it.
+// What is where: formats, densities and bytes of a net's weights; and when sparse is faster.
 #include <fmt/format.h>
 
 #include "sparse/convert.h"
-#include "tensor/error.h"
+#include "tensor/kernels/sparse_choice.h"
 
 namespace sparlet::sparse {
 namespace {
-
-struct Limit {
-  std::string_view op;
-  int64_t rows;  // of x, at most
-  double density;
-};
-// By rows of x a call; the last row of an op holds for all more.
-constexpr Limit kLimits[] = {
-    {"linear", 1, 0.50},
-    {"linear", 16, 0.35},
-    {"linear", INT64_MAX, 0.50},
-};
 
 int64_t bytes_of_parts(const Net& net, const Weight& weight) {
   int64_t bytes = 0;
@@ -28,10 +16,9 @@ int64_t bytes_of_parts(const Net& net, const Weight& weight) {
 
 }  // namespace
 
-double break_even(std::string_view op, int64_t rows) {
-  for (const Limit& limit : kLimits)
-    if (limit.op == op && rows <= limit.rows) return limit.density;
-  return 0;
+bool sparse_is_faster(std::string_view op, const Shape& weight, double density, int64_t rows) {
+  const auto [out, in] = matrix_of(weight);
+  return op == "linear" && sparse_pays(out, in, density, rows);
 }
 
 std::vector<Stored> stored(const Net& net) {

@@ -45,7 +45,7 @@ Var linear(Var x, std::string name, const Linear& o) {
   Format format = o.format;
   if (format == Format::automatic) {
     const int64_t rows = shape.rank() == 2 ? shape[0] : 1;
-    format = o.density <= break_even("linear", rows) ? Format::csr : Format::masked;
+    format = sparse_is_faster("linear", dense, o.density, rows) ? Format::csr : Format::masked;
   }
   std::vector<Var> in{x};
   Attrs attrs;

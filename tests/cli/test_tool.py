@@ -93,6 +93,34 @@ def test_one_model():
     assert pruned["size"] < cost["size"]
 
 
+def test_sparse():
+    run("train", "--net", "mlp", *DATA, "--epochs", "1", "--out", "s.spt", "--json")
+    dense = Path("s.float.spt").stat().st_size
+    made = {}
+    for form in ("dense", "masked", "coo", "csr", "automatic"):
+        out = json.loads(run("convert", "s.float.spt", "--density", "0.05", "--format", form, "--out", "c.spt", "--json").stdout)
+        made[form] = out["size"]
+        assert out["size"] == Path("c.spt").stat().st_size and out["size_before"] == dense, out
+        for layer in out["layers"]:
+            assert form == "automatic" or layer["format"] == form, layer
+        assert abs(sum(x["entries"] for x in out["layers"]) / sum(x["shape"][0] * x["shape"][1] for x in out["layers"]) - 0.05) < 1e-3
+        error = json.loads(run("eval", "c.spt", *DATA, "--json").stdout)["error"]
+        assert made.setdefault("error", error) == error, (form, error)
+    assert made["csr"] < 0.15 * dense and made["csr"] < made["coo"] < 0.2 * dense, made
+    run("convert", "c.spt", "--format", "csr", "--out", "c.spt")
+    run("cost", "c.spt")
+    run("export", "c.spt", *DATA, "--out", "e.spt")
+    refused("convert", "c.spt", "--format", "crs", "--out", "o.spt", pieces=["crs", "csr"])
+    refused("convert", "e.spt", "--format", "csr", "--out", "o.spt", pieces=["e.spt", "int8"])
+    refused("convert", "c.spt", "--format", "csr", "--layer", "nix", "--out", "o.spt", pieces=["nix"])
+    refused("convert", "c.spt", "--format", "csr", "--batch", "3", "--out", "o.spt", pieces=["--batch", "automatic"])
+    refused("convert", "c.spt", "--format", "csr", "--density", "1.5", "--out", "o.spt", pieces=["--density"])
+    refused("bench", pieces=["--sparse", "--model"])
+    refused("bench", "--sparse", "--size", "0", pieces=["--size"])
+    table = json.loads(run("bench", "--sparse", "--size", "64", "--batch", "2", "--density", "0.1", "--milliseconds", "1", "--json").stdout)
+    assert len(table) == 1 and table[0]["csr_bytes"] < table[0]["dense_bytes"] and table[0]["csr_us"] > 0, table
+
+
 def search(out, *more, workers=2):
     return run("search", "tiny.toml", "--out", out, "--workers", workers, *more)
 
@@ -281,7 +309,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
         os.chdir(folder)
         Path("tiny.toml").write_text(CONFIG)
-        for test in (test_one_model, test_search_and_show, test_same_seed, test_kills, test_bad_input, test_read_only):
+        for test in (test_one_model, test_sparse, test_search_and_show, test_same_seed, test_kills, test_bad_input, test_read_only):
             start = time.monotonic()
             test()
             print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)

@@ -155,7 +155,8 @@ TEST_CASE("automatic: by the stored table; what stays keeps its mask") {
   for (double density : {0.05, 0.95}) {
     const Net masked = one_layer(100, 100, density, true, 6);
     const Net net = sparse::convert(masked, Format::automatic);
-    const bool sparse = density < sparse::break_even("linear", 1);
+    const bool sparse = sparse::sparse_is_faster("linear", {100, 100}, density, 1);
+    CHECK(sparse == (density < 0.5));
     CHECK((net.graph[net.graph.at("fc")].op == &linear_csr_op) == sparse);
     CHECK(net.graph.find("fc.w.masked").has_value() == !sparse);
   }
