@@ -1,7 +1,7 @@
 // Speed of the ops and of whole nets, in microseconds:
 //   op/NAME/SAMPLE/{forward,backward}      every sample of every op, batch 32
-//   train_step/{lenet,tiny,mlp}/b{1,32,128}  forward + cross-entropy + backward + Adam
-//   infer/{lenet,tiny,mlp}/b{1,32}
+//   train_step/{lenet,tiny,lstm,mlp}/b{1,32,128}  forward + cross-entropy + backward + Adam
+//   infer/{lenet,tiny,lstm,mlp}/b{1,32}
 // on the kernel path that SPARLET_KERNELS names. The nets are those of bench/torch_baseline.py.
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
@@ -9,6 +9,7 @@
 #include "autograd/executor.h"
 #include "autograd/op_runner.h"
 #include "nn/layers.h"
+#include "nn/recurrent.h"
 #include "nn/train.h"
 
 using namespace sparlet;
@@ -57,6 +58,7 @@ Var tiny(Var x) {
   x = nn::max_pool(nn::relu(nn::conv2d(x, "pw", {.out = 32, .kernel = 1})));
   return nn::linear(nn::flatten(x), "fc", {.out = 10});
 }
+Var lstm(Var x) { return nn::linear(nn::lstm(x, "rnn", {.hidden = 64}).h, "fc", {.out = 10}); }
 Var mlp(Var x) {
   x = nn::relu(nn::linear(x, "f1", {.out = 300}));
   x = nn::relu(nn::linear(x, "f2", {.out = 100}));
@@ -68,8 +70,10 @@ struct NetCase {
   Shape shape;
   Body body;
 };
-const NetCase nets[] = {
-    {"lenet", {1, 28, 28}, lenet}, {"tiny", {3, 32, 32}, tiny}, {"mlp", {784}, mlp}};
+const NetCase nets[] = {{"lenet", {1, 28, 28}, lenet},
+                        {"tiny", {3, 32, 32}, tiny},
+                        {"lstm", {50, 32}, lstm},
+                        {"mlp", {784}, mlp}};
 
 Net built(const NetCase& net, Rng& rng) {
   NetBuilder builder(rng);

@@ -10,7 +10,7 @@ set -euo pipefail
 build=(g++ meson ninja-build pkg-config cmake ccache python3)
 core=(libeigen3-dev libnlopt-dev libnlopt-cxx-dev libtomlplusplus-dev libfmt-dev nlohmann-json3-dev
   zlib1g-dev libsqlitecpp-dev libsqlite3-dev)
-features=(libdnnl-dev libcli11-dev libbenchmark-dev)
+features=(libdnnl-dev libopenblas-dev libcli11-dev libbenchmark-dev)
 tests=(doctest-dev)
 
 wanted=("${build[@]}" "${core[@]}" "${features[@]}" "${tests[@]}")

@@ -34,7 +34,7 @@ Optimizer optimizer_of(const nlohmann::json& a) {
       .rate = rate, .beta1 = beta1, .beta2 = beta2, .epsilon = epsilon, .weight_decay = decay};
 }
 
-void run_optimizer(const Case& test) {
+void run_optimizer(const Case& test, const Kernels& kernels) {
   const Optimizer optimizer = optimizer_of(test.attrs);
   const UpdateRule rule = rule_of(optimizer);
   Tensor w = test.in.at("w0"), slots[2] = {Tensor(w.shape()), Tensor(w.shape())};
@@ -42,12 +42,12 @@ void run_optimizer(const Case& test) {
   Tensor history(grads.shape());
   const int64_t size = w.size();
   for (int64_t step = 0; step < grads.shape()[0]; ++step) {
-    update(rule, {.weight = w.write().data(),
-                  .grad = grads.read().data() + step * size,
-                  .slot = {slots[0].write().data(), slots[1].write().data()},
-                  .count = size,
-                  .rate = rate_of(optimizer),
-                  .step = step + 1});
+    kernels.update(rule, {.weight = w.write().data(),
+                          .grad = grads.read().data() + step * size,
+                          .slot = {slots[0].write().data(), slots[1].write().data()},
+                          .count = size,
+                          .rate = rate_of(optimizer),
+                          .step = step + 1});
     std::ranges::copy(w.read(), history.write().begin() + step * size);
   }
   expect_close("w", history, test.out.at("w"), kForward);
@@ -94,7 +94,7 @@ void run_train(const Case& test, const Kernels& kernels) {
 
 bool run_training(const Case& test, const Kernels& kernels) {
   if (test.op == "optimizer")
-    run_optimizer(test);
+    run_optimizer(test, kernels);
   else if (test.op == "train")
     run_train(test, kernels);
   else

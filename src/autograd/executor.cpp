@@ -120,7 +120,7 @@ void Executor::step(const UpdateRule& rule, float rate, int64_t step) {
                     rate,
                     step};
     for (int k = 0; k < rule.slots(); ++k) args.slot[k] = slot.slots[size_t(k)].f32();
-    update(rule, args);
+    s.options.kernels->update(rule, args);
   }
 }
 

@@ -1,12 +1,15 @@
 // What single ops promise beyond the table tests.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "op_runner.h"
 #include "tensor/error.h"
 #include "tensor/kernels/conv.h"
 #include "tensor/kernels/linear.h"
+#include "tensor/kernels/recurrent.h"
 
 using namespace sparlet;
 
@@ -142,8 +145,10 @@ TEST_CASE("onednn: no pass of the samples falls to reference code") {
     if (__builtin_cpu_supports("avx2")) CHECK(!has(std::string(description), "portable"));
 #endif
   };
-  const Kernels& best = *all_kernels().back();
-  if (!best.onednn) return;
+  const auto there = all_kernels();
+  const auto found = std::ranges::find_if(there, [](const Kernels* k) { return k->onednn; });
+  if (found == there.end()) return;
+  const Kernels& best = **found;
   for (const Sample& sample : conv2d_op.samples) {
     const Graph graph = sample_graph(conv2d_op, sample);
     const Shape &x = graph.nodes[0].type.shape, &w = graph.nodes[1].type.shape;
@@ -178,4 +183,30 @@ TEST_CASE("kernels: the table") {
   CHECK(all_kernels().front()->name == "portable");
   CHECK(&find_kernels("portable") == all_kernels().front());
   CHECK_THROWS_WITH_AS(find_kernels("fast"), doctest::Contains("there are portable"), Error);
+  CHECK(&default_kernels() == (std::getenv("SPARLET_KERNELS") && *std::getenv("SPARLET_KERNELS")
+                                   ? &find_kernels(std::getenv("SPARLET_KERNELS"))
+                                   : all_kernels().back()));
+  const auto there = [](std::string_view name) {
+    return std::ranges::any_of(all_kernels(), [&](const Kernels* k) { return k->name == name; });
+  };
+#if defined(__x86_64__)
+  CHECK(there("avx2") == bool(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")));
+  CHECK(there("avx512") ==
+        bool(__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl") && there("avx2")));
+#else
+  CHECK(!there("avx2"));
+#endif
+}
+
+TEST_CASE("kernels: a forced path runs its own convolution, linear and recurrent layers") {
+  for (const Kernels* kernels : all_kernels()) {
+    if (kernels->onednn) continue;  // below and in test_recurrent.cpp: its own names
+    const KernelOptions options{.batch = 2, .train = true};
+    CHECK(kernels->conv2d({.window = {.c = 3, .h = 5, .w = 5, .kh = 3, .kw = 3}, .o = 4}, options)
+              ->description() == kernels->name);
+    CHECK(kernels->linear({.in = 5, .out = 3}, options)->description() == kernels->name);
+    CHECK(kernels->recurrent({.steps = 2, .in = 3, .hidden = 4, .out_row = 4}, options)
+              ->description() == kernels->name);
+  }
 }

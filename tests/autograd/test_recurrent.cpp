@@ -2,6 +2,7 @@
 // lengths and directions mean.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "op_runner.h"
@@ -152,7 +153,7 @@ TEST_CASE("recurrent: the result is that of the formulas") {
         double worst = 0;
         for (size_t i = 0; i < wanted.size(); ++i)
           worst = std::max(worst, std::abs(wanted[i] - y.read()[i]));
-        CHECK(worst < 2e-6);
+        CHECK(worst < (kernels->same_bits ? 2e-6 : 1e-5));
       }
   });
 }
@@ -329,8 +330,10 @@ TEST_CASE("recurrent: multiply-accumulates") {
 }
 
 TEST_CASE("recurrent: oneDNN runs the LSTM, in both modes") {
-  const Kernels& best = *all_kernels().back();
-  if (!best.onednn) return;
+  const auto there = all_kernels();
+  const auto found = std::ranges::find_if(there, [](const Kernels* k) { return k->onednn; });
+  if (found == there.end()) return;
+  const Kernels& best = **found;
   for (bool reverse : {false, true})
     for (int64_t batch : {1, 32}) {
       const RecurrentShape shape{

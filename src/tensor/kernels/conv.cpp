@@ -20,8 +20,9 @@ int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 // Rows are padded with zeros to whole vectors.
 class PatchConv final : public ConvKernel {
  public:
-  PatchConv(const ConvShape& shape, const KernelOptions& options)
-      : s_(shape),
+  PatchConv(const GemmPath& path, const ConvShape& shape, const KernelOptions& options)
+      : path_(path),
+        s_(shape),
         w_(shape.window),
         pixels_(w_.out_h() * w_.out_w()),
         patch_(shape.patch()),
@@ -49,15 +50,15 @@ class PatchConv final : public ConvKernel {
           else
             std::fill_n(row, og, 0.f);
         }
-        gemm({.m = rows,
-              .n = out_row_,
-              .k = patch_,
-              .a = {patches_.data(), patch_row_, 1},
-              .b = packed_.data() + g * patch_ * out_row_,
-              .b_row = out_row_,
-              .c = out_.data(),
-              .c_row = out_row_,
-              .accumulate = true});
+        path_.gemm({.m = rows,
+                    .n = out_row_,
+                    .k = patch_,
+                    .a = {patches_.data(), patch_row_, 1},
+                    .b = packed_.data() + g * patch_ * out_row_,
+                    .b_row = out_row_,
+                    .c = out_.data(),
+                    .c_row = out_row_,
+                    .accumulate = true});
         float* to = y + (sample * pixels_ + first) * s_.o + g * og;
         for (int64_t r = 0; r < rows; ++r)
           std::copy_n(out_.data() + r * out_row_, og, to + r * s_.o);
@@ -70,14 +71,14 @@ class PatchConv final : public ConvKernel {
     std::fill_n(dx, n * map(), 0.f);
     for (int64_t g = 0; g < s_.groups; ++g)
       each_chunk(n, [&](int64_t sample, int64_t first, int64_t rows) {
-        gemm({.m = rows,
-              .n = patch_row_,
-              .k = s_.group_o(),
-              .a = {dy + (sample * pixels_ + first) * s_.o + g * s_.group_o(), s_.o, 1},
-              .b = weight_.data() + g * s_.group_o() * patch_row_,
-              .b_row = patch_row_,
-              .c = patches_.data(),
-              .c_row = patch_row_});
+        path_.gemm({.m = rows,
+                    .n = patch_row_,
+                    .k = s_.group_o(),
+                    .a = {dy + (sample * pixels_ + first) * s_.o + g * s_.group_o(), s_.o, 1},
+                    .b = weight_.data() + g * s_.group_o() * patch_row_,
+                    .b_row = patch_row_,
+                    .c = patches_.data(),
+                    .c_row = patch_row_});
         scatter(dx + sample * map(), g, first, rows);
       });
   }
@@ -88,15 +89,15 @@ class PatchConv final : public ConvKernel {
     for (int64_t g = 0; g < s_.groups; ++g)
       each_chunk(n, [&](int64_t sample, int64_t first, int64_t rows) {
         gather(x + sample * map(), g, first, rows);
-        gemm({.m = s_.group_o(),
-              .n = patch_row_,
-              .k = rows,
-              .a = {dy + (sample * pixels_ + first) * s_.o + g * s_.group_o(), 1, s_.o},
-              .b = patches_.data(),
-              .b_row = patch_row_,
-              .c = weight_.data() + g * s_.group_o() * patch_row_,
-              .c_row = patch_row_,
-              .accumulate = true});
+        path_.gemm({.m = s_.group_o(),
+                    .n = patch_row_,
+                    .k = rows,
+                    .a = {dy + (sample * pixels_ + first) * s_.o + g * s_.group_o(), 1, s_.o},
+                    .b = patches_.data(),
+                    .b_row = patch_row_,
+                    .c = weight_.data() + g * s_.group_o() * patch_row_,
+                    .c_row = patch_row_,
+                    .accumulate = true});
       });
     for (int64_t o = 0; o < s_.o; ++o)
       std::copy_n(weight_.data() + o * patch_row_, patch_, dweight + o * patch_);
@@ -104,6 +105,7 @@ class PatchConv final : public ConvKernel {
   }
 
   void weight_changed() override { ready_ = false; }
+  std::string_view description() const override { return path_.name; }
 
  private:
   int64_t map() const { return w_.c * w_.h * w_.w; }
@@ -174,6 +176,7 @@ class PatchConv final : public ConvKernel {
     }
   }
 
+  const GemmPath& path_;
   const ConvShape s_;
   const Window w_;
   const int64_t pixels_, patch_, patch_row_, out_row_;
@@ -190,8 +193,13 @@ void ConvKernel::backward(const ConvBackward& b) {
 }
 
 std::unique_ptr<ConvKernel> portable_conv2d(const ConvShape& shape, const KernelOptions& options) {
+  return conv2d_by(portable_gemm, shape, options);
+}
+
+std::unique_ptr<ConvKernel> conv2d_by(const GemmPath& path, const ConvShape& shape,
+                                      const KernelOptions& options) {
   if (shape.depthwise()) return portable_depthwise(shape, options);
-  return std::make_unique<PatchConv>(shape, options);
+  return std::make_unique<PatchConv>(path, shape, options);
 }
 
 }  // namespace sparlet

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/window.h"
 
@@ -51,5 +52,7 @@ class ConvKernel {
 };
 
 std::unique_ptr<ConvKernel> portable_conv2d(const ConvShape&, const KernelOptions&);
+// The same (but for depthwise layers) around other products.
+std::unique_ptr<ConvKernel> conv2d_by(const GemmPath&, const ConvShape&, const KernelOptions&);
 
 }  // namespace sparlet

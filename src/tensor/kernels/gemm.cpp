@@ -74,6 +74,11 @@ SPARLET_WIDE void gemm(const GemmArgs& g) {
   for (; m < g.m; ++m) rows_of<1>(g, m);
 }
 
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * from_row + c];
+}
+
 SPARLET_WIDE void sum_rows(int64_t rows, int64_t columns, const float* x, float* sum) {
   std::fill_n(sum, columns, 0.f);
   for (int64_t r = 0; r < rows; ++r, x += columns)

@@ -23,6 +23,17 @@ struct GemmArgs {
 };
 void gemm(const GemmArgs&);
 
+// to [columns][rows] = from [rows][columns], rows `from_row` floats apart.
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to);
+
+// The products that a layer made of products runs on.
+struct GemmPath {
+  const char* name;
+  void (*gemm)(const GemmArgs&);
+  void (*transpose)(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to);
+};
+inline constexpr GemmPath portable_gemm{"portable", gemm, transpose};
+
 // sum[i] = Σ over rows of x[row][i].
 void sum_rows(int64_t rows, int64_t columns, const float* x, float* sum);
 

@@ -11,8 +11,12 @@
 #include "tensor/kernels/recurrent.h"
 #include "tensor/kernels/sparse.h"
 #include "tensor/kernels/sparse_planes.h"
+#include "tensor/kernels/update.h"
 #if SPARLET_SIMD
 #include "tensor/kernels/simd_kernels.h"
+#endif
+#if SPARLET_OPENBLAS
+#include "tensor/kernels/openblas.h"
 #endif
 #if SPARLET_ONEDNN
 #include "tensor/kernels/onednn.h"
@@ -33,14 +37,16 @@ constexpr Kernels portable{.name = "portable",
                            .sparse = portable_sparse,
                            .planes = planes_by<planes_portable>,
                            .max_pool = max_pool,
-                           .max_pool_backward = max_pool_backward};
+                           .max_pool_backward = max_pool_backward,
+                           .update = update};
 #if SPARLET_SIMD
 template <const SimdLoops& loops>
-std::unique_ptr<ConvKernel> conv2d_by(const ConvShape& shape, const KernelOptions& options) {
+std::unique_ptr<ConvKernel> simd_conv2d_by(const ConvShape& shape, const KernelOptions& options) {
   return simd_conv2d(loops, shape, options);
 }
 template <const SimdLoops& loops>
-std::unique_ptr<LinearKernel> linear_by(const LinearShape& shape, const KernelOptions& options) {
+std::unique_ptr<LinearKernel> simd_linear_by(const LinearShape& shape,
+                                             const KernelOptions& options) {
   return simd_linear(loops, shape, options);
 }
 
@@ -55,17 +61,44 @@ void max_pool_backward_by(const Window& w, int64_t n, const int32_t* from, const
 }
 
 template <const SimdLoops& loops>
+void update_by(const UpdateRule& rule, const UpdateArgs& args) {
+  simd_update(loops, rule, args);
+}
+template <const SimdLoops& loops>
+void gemm_by(const GemmArgs& g) {
+  loops.product({.m = g.m,
+                 .n = g.n,
+                 .k_inner = g.k,
+                 .a = g.a.data,
+                 .a_row = g.a.row,
+                 .a_inner = g.a.column,
+                 .b = g.b,
+                 .b_inner = g.b_row,
+                 .b_panel = loops.lanes,
+                 .c = g.c,
+                 .c_row = g.c_row,
+                 .accumulate = g.accumulate});
+}
+template <const SimdLoops& loops>
+std::unique_ptr<RecurrentKernel> simd_recurrent_by(const RecurrentShape& shape,
+                                                   const KernelOptions& options) {
+  static const GemmPath path{loops.name, gemm_by<loops>, loops.transpose};
+  return recurrent_by(path, shape, options);
+}
+
+template <const SimdLoops& loops>
 constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) sparse,
                            decltype(Kernels::planes) planes) {
   return {.name = name,
           .fuses = true,
-          .conv2d = conv2d_by<loops>,
-          .linear = linear_by<loops>,
-          .recurrent = portable_recurrent,
+          .conv2d = simd_conv2d_by<loops>,
+          .linear = simd_linear_by<loops>,
+          .recurrent = simd_recurrent_by<loops>,
           .sparse = sparse,
           .planes = planes,
           .max_pool = max_pool_by<loops>,
-          .max_pool_backward = max_pool_backward_by<loops>};
+          .max_pool_backward = max_pool_backward_by<loops>,
+          .update = update_by<loops>};
 }
 constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse, planes_by<planes_avx2>);
 constexpr Kernels avx512 = simd_row<simd_avx512>("avx512", avx512_sparse, planes_by<planes_avx512>);
@@ -76,8 +109,8 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 #endif
-#if SPARLET_ONEDNN
-// oneDNN has none of its own.
+#if SPARLET_OPENBLAS || SPARLET_ONEDNN
+// Neither library has any of its own.
 std::unique_ptr<SparseKernel> best_sparse(const SparsePattern& pattern,
                                           const KernelOptions& options) {
 #if SPARLET_SIMD
@@ -94,25 +127,46 @@ const PlaneLoops& best_planes() {
   return planes_portable;
 }
 
+#endif
+#if SPARLET_OPENBLAS
+constexpr Kernels openblas{.name = "openblas",
+                           .same_bits = false,
+                           .conv2d = openblas_conv2d,
+                           .linear = openblas_linear,
+                           .recurrent = openblas_recurrent,
+                           .sparse = best_sparse,
+                           .max_pool = max_pool,
+                           .max_pool_backward = max_pool_backward,
+                           .update = update};
+#endif
+#if SPARLET_ONEDNN
 constexpr Kernels onednn{.name = "onednn",
                          .onednn = true,
+                         .same_bits = false,
                          .conv2d = onednn_conv2d,
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
                          .sparse = best_sparse,
                          .planes = best_planes,
                          .max_pool = max_pool,
-                         .max_pool_backward = max_pool_backward};
+                         .max_pool_backward = max_pool_backward,
+                         .update = update};
 #endif
 
+// From the slowest to the fastest; the last one is the default. Our own SIMD code comes after
+// oneDNN: it fuses, it needs no reordered weights, and it was faster on every net of
+// docs/performance.md.
 std::vector<const Kernels*> available() {
   std::vector<const Kernels*> there{&portable};
-#if SPARLET_SIMD
-  if (has_avx2()) there.push_back(&avx2);
-  if (has_avx512()) there.push_back(&avx512);
+#if SPARLET_OPENBLAS
+  there.push_back(&openblas);
 #endif
 #if SPARLET_ONEDNN
   there.push_back(&onednn);
+#endif
+#if SPARLET_SIMD
+  if (has_avx2()) there.push_back(&avx2);
+  if (has_avx512()) there.push_back(&avx512);
 #endif
   return there;
 }

@@ -1,7 +1,10 @@
 // The table of float kernels, one row a path:
 //   portable  plain loops for every CPU
 //   avx2, avx512  our own SIMD code, where the CPU has it
+//   openblas  the portable layers around OpenBLAS's matrix product, where the build has it
 //   onednn    oneDNN's convolution, inner product and LSTM, where the build has it
+// Loops that give the same bits whatever a vector's width (elementwise ops, updates) are shared by
+// all of them. The default is the widest SIMD path, else onednn, else openblas, else portable.
 // SPARLET_KERNELS forces a path; an unknown or unavailable one is an Error that names those that
 // are there.
 //
@@ -22,6 +25,8 @@ struct PlaneLoops;
 struct RecurrentShape;
 struct SparsePattern;
 struct Window;
+struct UpdateRule;
+struct UpdateArgs;
 class ConvKernel;
 class LinearKernel;
 class RecurrentKernel;
@@ -36,7 +41,9 @@ struct KernelOptions {
 struct Kernels {
   std::string_view name;
   bool onednn = false;  // conv2d and linear make oneDNN primitives
-  bool fuses = false;   // they take relu (and conv2d max pooling) with them
+  // A sample's result is the same bits whatever stands beside it in its batch.
+  bool same_bits = true;
+  bool fuses = false;  // they take relu (and conv2d max pooling) with them
   std::unique_ptr<ConvKernel> (*conv2d)(const ConvShape&, const KernelOptions&) = nullptr;
   std::unique_ptr<LinearKernel> (*linear)(const LinearShape&, const KernelOptions&) = nullptr;
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
@@ -47,10 +54,13 @@ struct Kernels {
   void (*max_pool)(const Window&, int64_t n, const float* x, float* y, int32_t* from) = nullptr;
   void (*max_pool_backward)(const Window&, int64_t n, const int32_t* from, const float* dy,
                             float* dx) = nullptr;
+  // As in update.h.
+  void (*update)(const UpdateRule&, const UpdateArgs&) = nullptr;
 };
 
-const Kernels& default_kernels();               // SPARLET_KERNELS, or the best there is
-std::span<const Kernels* const> all_kernels();  // those this CPU and build can run; portable first
+const Kernels& default_kernels();  // SPARLET_KERNELS, or the best there is
+std::span<const Kernels* const>
+all_kernels();  // those this CPU and build can run, slowest (portable) first
 const Kernels& find_kernels(std::string_view name);
 
 }  // namespace sparlet

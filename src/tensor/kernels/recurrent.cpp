@@ -11,11 +11,6 @@
 
 namespace sparlet {
 
-void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to) {
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) to[c * rows + r] = from[r * from_row + c];
-}
-
 void to_time_major(int64_t n, int64_t steps, int64_t width, const float* x, const int32_t* lengths,
                    float* to) {
   for (int64_t s = 0; s < n; ++s)
@@ -41,8 +36,9 @@ namespace {
 
 class PortableRecurrent final : public RecurrentKernel {
  public:
-  PortableRecurrent(const RecurrentShape& shape, const KernelOptions& options)
-      : s_(shape),
+  PortableRecurrent(const GemmPath& path, const RecurrentShape& shape, const KernelOptions& options)
+      : path_(path),
+        s_(shape),
         train_(options.train),
         gates_(shape.gates()),
         width_(shape.width()),
@@ -61,6 +57,7 @@ class PortableRecurrent final : public RecurrentKernel {
   }
 
   void weights_changed() override { packed_ = false; }
+  std::string_view description() const override { return path_.name; }
 
   void forward(const RecurrentArgs& a, float* out) override {
     if (train_ || !packed_) pack(a.weights);
@@ -68,15 +65,15 @@ class PortableRecurrent final : public RecurrentKernel {
     const Kept k = kept(a);
     to_time_major(a.n, s_.steps, s_.in, a.x, a.lengths, k.x);
     for (int64_t r = 0; r < rows; ++r) std::copy_n(bias_.data(), width_, k.gates + r * width_);
-    gemm({.m = rows,
-          .n = gates_,
-          .k = s_.in,
-          .a = {k.x, s_.in, 1},
-          .b = w_ih_.data(),
-          .b_row = gates_,
-          .c = k.gates,
-          .c_row = width_,
-          .accumulate = true});
+    path_.gemm({.m = rows,
+                .n = gates_,
+                .k = s_.in,
+                .a = {k.x, s_.in, 1},
+                .b = w_ih_.data(),
+                .b_row = gates_,
+                .c = k.gates,
+                .c_row = width_,
+                .accumulate = true});
     for (int64_t step = 0; step < s_.steps; ++step) forward_step(a, k, step);
     write(a, k, out);
   }
@@ -95,14 +92,14 @@ class PortableRecurrent final : public RecurrentKernel {
       backward_step(a, k, step, dh, dc, dgates);
     }
     if (grads.x) {
-      gemm({.m = rows,
-            .n = s_.in,
-            .k = gates_,
-            .a = {dgates, width_, 1},
-            .b = a.weights.w_ih,
-            .b_row = s_.in,
-            .c = dx,
-            .c_row = s_.in});
+      path_.gemm({.m = rows,
+                  .n = s_.in,
+                  .k = gates_,
+                  .a = {dgates, width_, 1},
+                  .b = a.weights.w_ih,
+                  .b_row = s_.in,
+                  .c = dx,
+                  .c_row = s_.in});
       from_time_major(a.n, s_.steps, s_.in, dx, grads.add_to_x, grads.x);
     }
     weight_gradients(a, k, dgates, rest, grads);
@@ -127,8 +124,8 @@ class PortableRecurrent final : public RecurrentKernel {
 
   // A GRU's row of gates has four parts: the state's part of n is apart from the input's.
   void pack(const RecurrentWeights& w) {
-    transpose(gates_, s_.in, w.w_ih, s_.in, w_ih_.data());
-    transpose(gates_, s_.hidden, w.w_hh, s_.hidden, w_hh_.data());
+    path_.transpose(gates_, s_.in, w.w_ih, s_.in, w_ih_.data());
+    path_.transpose(gates_, s_.hidden, w.w_hh, s_.hidden, w_hh_.data());
     std::ranges::fill(bias_, 0.f);
     if (w.b_ih) {
       std::copy_n(w.b_ih, gates_, bias_.data());
@@ -165,12 +162,12 @@ class PortableRecurrent final : public RecurrentKernel {
                        .c = gates,
                        .c_row = width_,
                        .accumulate = true};
-      gemm(product);
+      path_.gemm(product);
       if (shared < gates_) {
         product.n = gates_ - shared;
         product.b += shared;
         product.c += gates_;
-        gemm(product);
+        path_.gemm(product);
       }
     }
     switch (s_.cell) {
@@ -260,12 +257,12 @@ class PortableRecurrent final : public RecurrentKernel {
                      .c = dh,
                      .c_row = s_.hidden,
                      .accumulate = true};
-    gemm(product);
+    path_.gemm(product);
     if (shared == gates_) return;
     product.k = gates_ - shared;
     product.a.data += gates_;
     product.b += shared * s_.hidden;
-    gemm(product);
+    path_.gemm(product);
   }
 
   void weight_gradients(const RecurrentArgs& a, const Kept& k, const float* dgates, float* rest,
@@ -274,7 +271,7 @@ class PortableRecurrent final : public RecurrentKernel {
     float *turned = rest, *sums = rest + std::max(s_.in, s_.hidden) * gates_;
     if (grads.w_ih) {
       product_of_rows(rows, s_.in, k.x, gates_, dgates, turned);
-      transpose(s_.in, gates_, turned, gates_, grads.w_ih);
+      path_.transpose(s_.in, gates_, turned, gates_, grads.w_ih);
     }
     if (grads.w_hh) {  // every step but the first one, with the state before it
       const int64_t later = s_.reverse ? 0 : a.n, earlier = a.n - later;
@@ -282,7 +279,7 @@ class PortableRecurrent final : public RecurrentKernel {
       product_of_rows(rows - a.n, s_.hidden, h, shared, d, turned);
       if (shared < gates_)
         product_of_rows(rows - a.n, s_.hidden, h, gates_ - shared, d + gates_, turned + shared);
-      transpose(s_.hidden, gates_, turned, gates_, grads.w_hh);
+      path_.transpose(s_.hidden, gates_, turned, gates_, grads.w_hh);
     }
     if (!grads.b_ih && !grads.b_hh) return;
     sum_rows(rows, width_, dgates, sums);
@@ -299,17 +296,18 @@ class PortableRecurrent final : public RecurrentKernel {
       for (int64_t w = 0; w < width; ++w) std::fill_n(to + w * gates_, columns, 0.f);
     constexpr int64_t kBlock = 64;  // rows that stay in the cache while all of `to` is gone through
     for (int64_t r = 0; r < rows; r += kBlock)
-      gemm({.m = width,
-            .n = columns,
-            .k = std::min(kBlock, rows - r),
-            .a = {a + r * width, 1, width},
-            .b = d + r * width_,
-            .b_row = width_,
-            .c = to,
-            .c_row = gates_,
-            .accumulate = r > 0});
+      path_.gemm({.m = width,
+                  .n = columns,
+                  .k = std::min(kBlock, rows - r),
+                  .a = {a + r * width, 1, width},
+                  .b = d + r * width_,
+                  .b_row = width_,
+                  .c = to,
+                  .c_row = gates_,
+                  .accumulate = r > 0});
   }
 
+  const GemmPath& path_;
   const RecurrentShape s_;
   const bool train_;
   const int64_t gates_, width_, batch_;  // width_: floats of a row of gates
@@ -321,7 +319,12 @@ class PortableRecurrent final : public RecurrentKernel {
 
 std::unique_ptr<RecurrentKernel> portable_recurrent(const RecurrentShape& shape,
                                                     const KernelOptions& options) {
-  return std::make_unique<PortableRecurrent>(shape, options);
+  return recurrent_by(portable_gemm, shape, options);
+}
+
+std::unique_ptr<RecurrentKernel> recurrent_by(const GemmPath& path, const RecurrentShape& shape,
+                                              const KernelOptions& options) {
+  return std::make_unique<PortableRecurrent>(path, shape, options);
 }
 
 }  // namespace sparlet

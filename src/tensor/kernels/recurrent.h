@@ -12,6 +12,7 @@
 #pragma once
 #include <string_view>
 
+#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/kernels.h"
 
 namespace sparlet {
@@ -73,10 +74,11 @@ class RecurrentKernel {
 };
 
 std::unique_ptr<RecurrentKernel> portable_recurrent(const RecurrentShape&, const KernelOptions&);
+// The same around other products.
+std::unique_ptr<RecurrentKernel> recurrent_by(const GemmPath&, const RecurrentShape&,
+                                              const KernelOptions&);
 
 // --- what the paths share
-// to [columns][rows] = from [rows][columns], rows `from_row` floats apart.
-void transpose(int64_t rows, int64_t columns, const float* from, int64_t from_row, float* to);
 // x [n][steps][width] -> [steps][n][width]; zeros from a sample's length on, where lengths is
 // given.
 void to_time_major(int64_t n, int64_t steps, int64_t width, const float* x, const int32_t* lengths,

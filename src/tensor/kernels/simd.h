@@ -45,6 +45,17 @@ struct SimdPool {
   int64_t stride_h = 1, stride_w = 1, top = 0, left = 0;
 };
 
+// Adam and, where `decay` is 0 and `keep` below 1, AdamW: update.h has the factors. The root and
+// the quotient are within 2 units in the last place, not correctly rounded: those cost four times
+// as much.
+struct SimdAdam {
+  int64_t count;
+  float* weight;
+  const float* grad;
+  float *m, *v;
+  float decay, keep, beta1, beta2, one_less1, one_less2, step_size, root, epsilon;
+};
+
 struct SimdLoops {
   const char* name = "";
   int64_t lanes = 1;  // floats in a vector
@@ -55,17 +66,18 @@ struct SimdLoops {
   // to[p][k][lane] = from[(p·lanes + lane)·row + k], zeros where p·lanes + lane >= rows
   void (*pack_transposed)(int64_t rows, int64_t columns, const float* from, int64_t row,
                           float* to) = nullptr;
+  // to [columns][rows] = from [rows][columns], rows `row` floats apart
+  void (*transpose)(int64_t rows, int64_t columns, const float* from, int64_t row,
+                    float* to) = nullptr;
   // sum[i] = Σ over rows of x[row][i], or += with `add`
   void (*sum_rows)(int64_t rows, int64_t columns, const float* x, float* sum, bool add) = nullptr;
-  // Rows of n floats, steps between them: to = from; to += from, one row after the other (they may
-  // overlap in `to`).
+  // Rows of n floats, steps between them: to = from.
   void (*copy_rows)(int64_t rows, int64_t n, const float* from, int64_t from_row, float* to,
                     int64_t to_row) = nullptr;
-  void (*add_rows)(int64_t rows, int64_t n, const float* from, int64_t from_row, float* to,
-                   int64_t to_row) = nullptr;
   // to[r][i] += from[r][i] factor[i]; rows of `from` are n floats apart.
   void (*multiply_add_rows)(int64_t rows, int64_t n, const float* from, const float* factor,
                             float* to, int64_t to_row) = nullptr;
+  void (*add)(int64_t n, const float* x, float* y) = nullptr;  // y += x
   void (*depthwise)(const SimdDepthwise&) = nullptr;
   // dweight[tap][c] = Σ over rows and pixels of x · y, or += with `add`; y is the result's
   // gradient.
@@ -75,6 +87,11 @@ struct SimdLoops {
   void (*max_pool)(const SimdPool&, bool relu, const float* x, float* y, int32_t* from) = nullptr;
   void (*max_pool_backward)(const SimdPool&, const int32_t* from, const float* dy,
                             float* dx) = nullptr;
+  void (*adam)(const SimdAdam&) = nullptr;
+  // Adds a product's rows from[pixel][kw · c] to the pixels of a map's row that they belong to:
+  // to[w][c] += Σ from[p][kw · c ..], w = p · stride + kw.
+  void (*spread_row)(int64_t pixels, int64_t kw, int64_t c, int64_t stride, const float* from,
+                     int64_t from_row, float* to) = nullptr;
   // dx = dy where y > 0, else 0
   void (*relu_backward)(int64_t n, const float* y, const float* dy, float* dx) = nullptr;
 };

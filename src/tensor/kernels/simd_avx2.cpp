@@ -1,6 +1,7 @@
 #include "tensor/kernels/simd_maps.h"
 #include "tensor/kernels/simd_pack.h"
 #include "tensor/kernels/simd_product.h"
+#include "tensor/kernels/simd_update.h"
 
 namespace sparlet {
 
@@ -9,14 +10,17 @@ extern const SimdLoops simd_avx2{.name = "avx2",
                                  .product = product,
                                  .dots = dots,
                                  .pack_transposed = pack_transposed,
+                                 .transpose = transpose,
                                  .sum_rows = sum_rows,
                                  .copy_rows = copy_rows,
-                                 .add_rows = add_rows,
                                  .multiply_add_rows = multiply_add_rows,
+                                 .add = add,
                                  .depthwise = depthwise,
                                  .depthwise_weight = depthwise_weight,
                                  .max_pool = max_pool,
                                  .max_pool_backward = max_pool_backward,
+                                 .adam = adam,
+                                 .spread_row = spread_row,
                                  .relu_backward = relu_backward};
 
 }  // namespace sparlet

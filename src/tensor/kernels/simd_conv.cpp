@@ -196,7 +196,11 @@ class WindowConv final : public MapConv {
                     .c = spread_.data(),
                     .c_row = pitch});
     float* to = sums + row * w_.stride[0] * x_frame_.pitch() + run_at(r) + g * cg_;
-    loops_.add_rows(ow_, run_, spread_.data(), pitch, to, w_.stride[1] * w_.c);
+    if (together_)
+      loops_.spread_row(ow_, w_.kw, w_.c, w_.stride[1], spread_.data(), pitch, to);
+    else
+      for (int64_t p = 0; p < ow_; ++p)
+        loops_.add(cg_, spread_.data() + p * pitch, to + p * w_.stride[1] * w_.c);
   }
 
   void weight_by_runs(const float* map, const float* dy, float* dweight, bool accumulate) const {

@@ -5,6 +5,7 @@
 #include "tensor/kernels/linear.h"
 #include "tensor/kernels/recurrent.h"
 #include "tensor/kernels/simd.h"
+#include "tensor/kernels/update.h"
 
 namespace sparlet {
 
@@ -17,5 +18,7 @@ void simd_max_pool(const SimdLoops&, const Window&, int64_t n, const float* x, f
                    int32_t* from);
 void simd_max_pool_backward(const SimdLoops&, const Window&, int64_t n, const int32_t* from,
                             const float* dy, float* dx);
+// Adam and AdamW; other rules as update() does them.
+void simd_update(const SimdLoops&, const UpdateRule&, const UpdateArgs&);
 
 }  // namespace sparlet

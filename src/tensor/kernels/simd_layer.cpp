@@ -145,4 +145,24 @@ void simd_max_pool_backward(const SimdLoops& loops, const Window& w, int64_t n, 
     loops.max_pool_backward(pool, from + i * out, dy + i * out, dx + i * in);
 }
 
+void simd_update(const SimdLoops& loops, const UpdateRule& rule, const UpdateArgs& args) {
+  const bool decoupled = rule.kind == UpdateRule::Kind::adamw;
+  if (rule.kind != UpdateRule::Kind::adam && !decoupled) return update(rule, args);
+  const UpdateFactors f = factors_of(rule, args);
+  loops.adam({.count = args.count,
+              .weight = args.weight,
+              .grad = args.grad,
+              .m = args.slot[0],
+              .v = args.slot[1],
+              .decay = decoupled ? 0 : f.decay,
+              .keep = decoupled ? f.keep : 1,
+              .beta1 = f.beta1,
+              .beta2 = f.beta2,
+              .one_less1 = f.one_less1,
+              .one_less2 = f.one_less2,
+              .step_size = f.step_size,
+              .root = f.root,
+              .epsilon = f.epsilon});
+}
+
 }  // namespace sparlet

@@ -5,9 +5,10 @@
 namespace sparlet {
 namespace {
 
-// kWidth rows × kWidth columns, turned in registers.
+// At most kWidth rows × kWidth columns, turned in registers. Rows that are missing give zeros;
+// `lanes` says how much of a row of `to` is written.
 inline void transpose_block(const float* from, int64_t row, int64_t rows, int64_t columns,
-                            float* to) {
+                            float* to, int64_t to_row, Mask lanes) {
 #if defined(__AVX512F__)
   const Mask wide = first_lanes(columns);
   V a[16], b[16];
@@ -33,7 +34,7 @@ inline void transpose_block(const float* from, int64_t row, int64_t rows, int64_
     b[12 + q] = _mm512_shuffle_f32x4(low4, high4, 0xdd);
   }
   for (int64_t k = 0; k < 16; ++k)
-    if (k < columns) store(to + k * 16, b[k]);
+    if (k < columns) store(to + k * to_row, b[k], lanes);
 #else
   const Mask wide = first_lanes(columns);
   V a[8], b[8];
@@ -53,7 +54,7 @@ inline void transpose_block(const float* from, int64_t row, int64_t rows, int64_
     b[4 + q] = _mm256_permute2f128_ps(a[q], a[4 + q], 0x31);
   }
   for (int64_t k = 0; k < 8; ++k)
-    if (k < columns) store(to + k * 8, b[k]);
+    if (k < columns) store(to + k * to_row, b[k], lanes);
 #endif
 }
 
@@ -61,9 +62,17 @@ void pack_transposed(int64_t rows, int64_t columns, const float* from, int64_t r
   for (int64_t r = 0; r < rows; r += kWidth)
     for (int64_t k = 0; k < columns; k += kWidth, to += kWidth * kWidth) {
       const int64_t many = columns - k < kWidth ? columns - k : kWidth;
-      transpose_block(from + r * row + k, row, rows - r, many, to);
+      transpose_block(from + r * row + k, row, rows - r, many, to, kWidth, first_lanes(kWidth));
       if (many < kWidth) to -= (kWidth - many) * kWidth;
     }
+}
+
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t row, float* to) {
+  for (int64_t r = 0; r < rows; r += kWidth)
+    for (int64_t k = 0; k < columns; k += kWidth)
+      transpose_block(from + r * row + k, row, rows - r,
+                      columns - k < kWidth ? columns - k : kWidth, to + k * rows + r, rows,
+                      first_lanes(rows - r));
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ inline void store(float* p, V v) { _mm512_storeu_ps(p, v); }
 inline void store(float* p, V v, Mask m) { _mm512_mask_storeu_ps(p, m, v); }
 inline V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 inline V greater(V a, V b) { return _mm512_max_ps(a, b); }  // b where either is NaN
+inline V lesser(V a, V b) { return _mm512_min_ps(a, b); }
+inline V rough_rsqrt(V v) { return _mm512_rsqrt14_ps(v); }
+inline V rough_reciprocal(V v) { return _mm512_rcp14_ps(v); }
 inline float sum_of(V v) { return _mm512_reduce_add_ps(v); }
 // Whole numbers beside the floats, and lanes to choose by.
 using I = __m512i;
@@ -55,6 +58,9 @@ inline void store(float* p, V v) { _mm256_storeu_ps(p, v); }
 inline void store(float* p, V v, Mask m) { _mm256_maskstore_ps(p, m, v); }
 inline V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
 inline V greater(V a, V b) { return _mm256_max_ps(a, b); }
+inline V lesser(V a, V b) { return _mm256_min_ps(a, b); }
+inline V rough_rsqrt(V v) { return _mm256_rsqrt_ps(v); }
+inline V rough_reciprocal(V v) { return _mm256_rcp_ps(v); }
 inline float sum_of(V v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));

@@ -11,15 +11,7 @@
 namespace sparlet {
 namespace {
 
-// Factors that do not differ from weight to weight.
-struct Factors {
-  float rate, decay, momentum, keep;  // keep: 1 - rate × decay (adamw)
-  float beta1, beta2, one_less1, one_less2;
-  float step_size;  // rate / (1 - beta1^t)
-  float root;       // 1 / sqrt(1 - beta2^t)
-  float epsilon;
-};
-
+using Factors = UpdateFactors;
 using Loop = void (*)(const Factors&, const UpdateArgs&);
 
 [[gnu::always_inline]] inline void sgd(const Factors& f, const UpdateArgs& a) {
@@ -113,33 +105,39 @@ const Loops& loops() {
 
 }  // namespace
 
-void update(const UpdateRule& rule, const UpdateArgs& args) {
-  Factors f{};
+UpdateFactors factors_of(const UpdateRule& rule, const UpdateArgs& args) {
+  UpdateFactors f{};
   f.rate = args.rate;
   f.decay = rule.weight_decay;
   f.momentum = rule.momentum;
-  const Loops& best = loops();
-  if (rule.kind == UpdateRule::Kind::sgd) {
-    (rule.momentum == 0 ? best.sgd : rule.nesterov ? best.nesterov : best.momentum)(f, args);
-    return;
-  }
-  if (rule.kind == UpdateRule::Kind::rmsprop) {
-    f.beta2 = rule.beta2;
-    f.one_less2 = float(1 - double(rule.beta2));
-    f.epsilon = rule.epsilon;
-    (rule.momentum == 0 ? best.rmsprop : best.rmsprop_momentum)(f, args);
-    return;
-  }
-  const double t = double(args.step);
-  f.keep = float(1 - double(args.rate) * double(rule.weight_decay));
   f.beta1 = rule.beta1;
   f.beta2 = rule.beta2;
   f.one_less1 = float(1 - double(rule.beta1));
   f.one_less2 = float(1 - double(rule.beta2));
+  f.epsilon = rule.epsilon;
+  if (rule.kind != UpdateRule::Kind::adam && rule.kind != UpdateRule::Kind::adamw) return f;
+  const double t = double(args.step);
+  f.keep = float(1 - double(args.rate) * double(rule.weight_decay));
   f.step_size = float(double(args.rate) / (1 - std::pow(double(rule.beta1), t)));
   f.root = float(1 / std::sqrt(1 - std::pow(double(rule.beta2), t)));
-  f.epsilon = rule.epsilon;
-  (rule.kind == UpdateRule::Kind::adam ? best.adam : best.adamw)(f, args);
+  return f;
+}
+
+void update(const UpdateRule& rule, const UpdateArgs& args) {
+  const UpdateFactors f = factors_of(rule, args);
+  const Loops& best = loops();
+  switch (rule.kind) {
+    case UpdateRule::Kind::sgd:
+      return (rule.momentum == 0 ? best.sgd
+              : rule.nesterov    ? best.nesterov
+                                 : best.momentum)(f, args);
+    case UpdateRule::Kind::rmsprop:
+      return (rule.momentum == 0 ? best.rmsprop : best.rmsprop_momentum)(f, args);
+    case UpdateRule::Kind::adam:
+      return best.adam(f, args);
+    case UpdateRule::Kind::adamw:
+      return best.adamw(f, args);
+  }
 }
 
 }  // namespace sparlet

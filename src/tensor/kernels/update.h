@@ -30,4 +30,14 @@ struct UpdateRule {
 
 void update(const UpdateRule&, const UpdateArgs&);
 
+// Factors of a step that do not differ from weight to weight.
+struct UpdateFactors {
+  float rate, decay, momentum, keep;  // keep: 1 - rate × decay (adamw)
+  float beta1, beta2, one_less1, one_less2;
+  float step_size;  // rate / (1 - beta1^t)
+  float root;       // 1 / sqrt(1 - beta2^t)
+  float epsilon;
+};
+UpdateFactors factors_of(const UpdateRule&, const UpdateArgs&);
+
 }  // namespace sparlet
