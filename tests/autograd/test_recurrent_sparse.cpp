@@ -1,7 +1,8 @@
-// lstm_csr, gru_csr, rnn_csr against the dense ops with zeros in their weights: results and all
-// gradients, on every path.
+// lstm_csr, gru_csr, rnn_csr (and the dense gradients of conv2d_csr's weight) against the dense ops
+// with zeros in their weights: results and all gradients, on every path.
 #include <doctest/doctest.h>
 
+#include "autograd/executor.h"
 #include "op_runner.h"
 
 using namespace sparlet;
@@ -108,6 +109,55 @@ TEST_CASE("sparse recurrent: as the dense ops, all densities, directions and len
                         round % 3 == 0, density, n, rng);
         compare(pair, *kernels, n + rng.below(3), n);
       }
+}
+
+// All rows of the gradient of the weight at input `operand` of the last node, as if it were dense.
+Tensor dense_gradient(const Graph& graph, const std::vector<Tensor>& values, int64_t n,
+                      int64_t rows, int operand) {
+  Net net{graph, std::vector<Tensor>(graph.nodes.size())};
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!graph.nodes[i].type.batched) net.params[i] = values[i];
+  Executor executor(net, {.batch = n, .mode = Mode::train});
+  for (Id id : inputs(graph))
+    executor.set_input(id, {values[size_t(id)].shape(), values[size_t(id)].dtype(),
+                            const_cast<std::byte*>(values[size_t(id)].raw())});
+  executor.forward(n);
+  const View dy = executor.output_grad();
+  for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 7) - 3;
+  executor.backward();
+  return executor.dense_weight_grad(graph.output(), 0, rows, operand);
+}
+
+TEST_CASE("sparse recurrent: the dense gradient of a sparse weight") {
+  Rng rng(13);
+  for (const Case& one : kCases) {
+    INFO(one.sparse.name);
+    const int64_t rows = one.gates * 6, n = 3;
+    const Pair pair(one, 4, 5, 6, 2, true, 0.3, n, rng);
+    for (auto [s, d] : pair.weights) {
+      const Tensor found = dense_gradient(pair.sparse, pair.sparse_values, n, rows, int(s));
+      CHECK(difference(found, dense_gradient(pair.dense, pair.dense_values, n, rows, int(d))) <
+            1e-4);
+    }
+  }
+}
+
+TEST_CASE("sparse convolution: the dense gradient of a sparse weight") {
+  const Graph dense = from_text(
+      "input x shape=[4,6,5]\nparam w shape=[6,2,3,3]\n"
+      "conv2d y x w groups=2 pad=1 stride=[1,2]\n");
+  const Graph sparse = from_text(
+      "input x shape=[4,6,5]\nparam v shape=[2]\nconstant c shape=[2] dtype=u8\n"
+      "constant r shape=[7] dtype=u8\n"
+      "conv2d_csr y x v c r groups=2 kernel=3 pad=1 stride=[1,2]\n");
+  Rng rng(14);
+  const Tensor x = filled({3, 4, 6, 5}, DType::f32, Fill::normal, rng);
+  const Tensor w = filled({6, 2, 3, 3}, DType::f32, Fill::normal, rng);
+  const std::vector<Tensor> operands{x, filled({2}, DType::f32, Fill::normal, rng),
+                                     exact({2}, DType::u8, {3, 17}),
+                                     exact({7}, DType::u8, {0, 0, 1, 1, 1, 2, 2})};
+  const Tensor found = dense_gradient(sparse, operands, 3, 6, 1);
+  CHECK(difference(found, dense_gradient(dense, {x, w}, 3, 6, 1)) < 1e-4);
 }
 
 TEST_CASE("sparse recurrent: batches 1 to 33") {

@@ -133,6 +133,14 @@ class RecurrentSparse final : public Kernel {
                                      .add_to_x = d == 1});
     }
   }
+  void dense_weight_grad(const Io& io, const View& dy, const SparseOperand& operand, int64_t begin,
+                         int64_t end, float* to) override {
+    for (size_t i = 0; i < operands_.size(); ++i)
+      if (operands_[i].values == operand.values)
+        kernels_[i / 2]->dense_gradient(arguments(io, int64_t(i / 2)),
+                                        dy.f32() + int64_t(i / 2) * shape_.hidden, i % 2 == 1,
+                                        begin, end, to);
+  }
 
  private:
   void make_kernels(const Io& io) {
@@ -167,7 +175,7 @@ class RecurrentSparse final : public Kernel {
   const std::vector<SparseOperand> operands_;
   const KernelOptions options_;
   const Kernels& from_;
-  std::vector<std::unique_ptr<RecurrentKernel>> kernels_;  // from the first call on
+  std::vector<std::unique_ptr<SparseRecurrentKernel>> kernels_;  // from the first call on
 };
 
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {

@@ -49,7 +49,7 @@ struct Joined {
   }
 };
 
-class SparseRecurrent final : public RecurrentKernel {
+class SparseRecurrent final : public SparseRecurrentKernel {
  public:
   SparseRecurrent(const RecurrentShape& shape, const RecurrentPatterns& patterns,
                   const KernelOptions& options, const Kernels& kernels)
@@ -105,6 +105,19 @@ class SparseRecurrent final : public RecurrentKernel {
     }
     if (grads.w_ih || grads.w_hh) weight_gradients(a, dgates, dc + states, grads);
     bias_gradients(a, dgates, dc + states, grads);
+  }
+
+  void dense_gradient(const RecurrentArgs& a, const float* dout, bool hh, int64_t begin,
+                      int64_t end, float* to) override {
+    backward(a, dout, {});  // leaves the gradients of the gates in front
+    const int64_t columns = hh ? s_.hidden : s_.in, both = state_gates(s_);
+    for (int64_t row = begin; row < end; ++row, to += columns) {
+      const float* d = a.scratch + (hh && row >= both ? row - both + s_.gates() : row);
+      const float* z = kept_.data() + (hh ? s_.in : 0);
+      std::fill_n(to, columns, 0.f);
+      for (int64_t r = 0; r < s_.steps * a.n; ++r, d += width_, z += z_)
+        for (int64_t i = 0; i < columns; ++i) to[i] += *d * z[i];
+    }
   }
 
  private:
@@ -360,10 +373,10 @@ int64_t sparse_recurrent_scratch(const RecurrentShape& s, const KernelOptions& o
          2 * kPlaneRound;
 }
 
-std::unique_ptr<RecurrentKernel> sparse_recurrent(const RecurrentShape& shape,
-                                                  const RecurrentPatterns& patterns,
-                                                  const KernelOptions& options,
-                                                  const Kernels& kernels) {
+std::unique_ptr<SparseRecurrentKernel> sparse_recurrent(const RecurrentShape& shape,
+                                                        const RecurrentPatterns& patterns,
+                                                        const KernelOptions& options,
+                                                        const Kernels& kernels) {
   return std::make_unique<SparseRecurrent>(shape, patterns, options, kernels);
 }
 

@@ -7,12 +7,22 @@
 namespace sparlet {
 
 struct RecurrentPatterns {
-  const SparsePattern &ih, &hh;  // (gates, in), (gates, hidden)
+  const SparsePattern& ih;  // (gates, in)
+  const SparsePattern& hh;  // (gates, hidden)
 };
 
-std::unique_ptr<RecurrentKernel> sparse_recurrent(const RecurrentShape &, const RecurrentPatterns &,
-                                                  const KernelOptions &, const Kernels &);
+class SparseRecurrentKernel : public RecurrentKernel {
+ public:
+  // After forward on the same arguments: rows [begin, end) of the gradient of w_hh (or else w_ih)
+  // as if it were dense. Goes all the way back through time at each call.
+  virtual void dense_gradient(const RecurrentArgs&, const float* dout, bool hh, int64_t begin,
+                              int64_t end, float* to) = 0;
+};
+
+std::unique_ptr<SparseRecurrentKernel> sparse_recurrent(const RecurrentShape&,
+                                                        const RecurrentPatterns&,
+                                                        const KernelOptions&, const Kernels&);
 // RecurrentKernel::scratch() of it, which needs no pattern.
-int64_t sparse_recurrent_scratch(const RecurrentShape &, const KernelOptions &);
+int64_t sparse_recurrent_scratch(const RecurrentShape&, const KernelOptions&);
 
 }  // namespace sparlet
