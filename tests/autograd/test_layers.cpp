@@ -136,6 +136,9 @@ const std::map<std::string_view, std::string_view> elsewhere{
     {"lstm_csr", "test_recurrent_sparse.cpp"},
     {"gru_csr", "test_recurrent_sparse.cpp"},
     {"rnn_csr", "test_recurrent_sparse.cpp"},
+    {"lstm_coo", "test_recurrent_sparse.cpp"},
+    {"gru_coo", "test_recurrent_sparse.cpp"},
+    {"rnn_coo", "test_recurrent_sparse.cpp"},
     {"batch_norm", "golden: batchnorm2d_train, batchnorm2d_eval, batchnorm1d_*"},
     {"dropout", "test_ops_rules.cpp: its rule is a random one"},
 };

@@ -13,7 +13,8 @@ struct Case {
   const OpDef &sparse, &dense;
   int64_t gates;
 };
-const Case kCases[] = {{lstm_csr_op, lstm_op, 4}, {gru_csr_op, gru_op, 3}, {rnn_csr_op, rnn_op, 1}};
+const Case kCases[] = {{lstm_csr_op, lstm_op, 4}, {gru_csr_op, gru_op, 3}, {rnn_csr_op, rnn_op, 1},
+                       {lstm_coo_op, lstm_op, 4}, {gru_coo_op, gru_op, 3}, {rnn_coo_op, rnn_op, 1}};
 
 Tensor random_dense(const Shape& shape, double density, Rng& rng) {
   Tensor w(shape);
@@ -41,11 +42,12 @@ struct Pair {
       sparse_values.push_back(value);
       dense_values.push_back(value);
     };
+    const bool csr = one.sparse.name.ends_with("csr");
     both("input", filled({n, steps, in}, DType::f32, Fill::normal, rng), {steps, in});
     for (int64_t d = 0; d < directions; ++d) {
       for (int64_t columns : {in, hidden}) {
         const Tensor w = random_dense({one.gates * hidden, columns}, density, rng);
-        const SparseTensor s = to_sparse(SparseFormat::csr, w);
+        const SparseTensor s = to_sparse(csr ? SparseFormat::csr : SparseFormat::coo, w);
         weights.emplace_back(sparse_values.size(), dense_values.size());
         add(dense, "param", {w.shape(), DType::f32, false});
         dense_values.push_back(w);
@@ -64,10 +66,14 @@ struct Pair {
       for (int32_t& v : list.write<int32_t>()) v = int32_t(1 + rng.below(steps));
       both("input", list, {1});
     }
-    const Attrs attrs{{"bidirectional", directions == 2 ? 1.0 : 0.0}};
+    Attrs attrs{{"bidirectional", directions == 2 ? 1.0 : 0.0}};
     for (auto [graph, op] : {std::pair{&sparse, &one.sparse}, {&dense, &one.dense}}) {
       std::vector<Id> all;
       for (Id id = 0; id < Id(graph->nodes.size()); ++id) all.push_back(id);
+      if (op == &one.sparse && !csr)
+        attrs["hidden"] = double(hidden);
+      else
+        attrs.erase("hidden");
       graph->add(*op, "op", all, attrs);
     }
   }
@@ -163,7 +169,7 @@ TEST_CASE("sparse convolution: the dense gradient of a sparse weight") {
 TEST_CASE("sparse recurrent: batches 1 to 33") {
   Rng rng(12);
   for (int64_t n : {1, 2, 7, 8, 9, 16, 17, 32, 33}) {
-    const Pair pair(kCases[n % 3], 5, 6, 10, 1, n % 2 == 0, 0.2, n, rng);
+    const Pair pair(kCases[n % 6], 5, 6, 10, 1, n % 2 == 0, 0.2, n, rng);
     for (const Kernels* kernels : all_kernels()) compare(pair, *kernels, n, n);
   }
 }

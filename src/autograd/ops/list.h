@@ -15,7 +15,8 @@
   op(conv1d) op(conv3d) op(conv_transpose2d) op(matmul) op(layer_norm)                             \
   op(max_pool1d) op(avg_pool1d) op(max_pool3d) op(avg_pool3d)                                      \
   op(adaptive_avg_pool1d) op(adaptive_avg_pool2d)                                                  \
-  op(linear_csr) op(linear_coo) op(conv2d_csr) op(conv2d_coo) op(lstm_csr) op(gru_csr) op(rnn_csr)  \
+  op(linear_csr) op(linear_coo) op(conv2d_csr) op(conv2d_coo)                                      \
+  op(lstm_csr) op(lstm_coo) op(gru_csr) op(gru_coo) op(rnn_csr) op(rnn_coo)                        \
   op(conv2d_i8) op(conv2d_bitmask_i8) op(linear_i8) op(linear_bitmask_i8)                          \
   op(max_pool_i8) op(avg_pool_i8) op(global_avg_pool_i8) op(requantize_i8)                         \
   op(add_i8) op(sub_i8) op(mul_i8) op(concat_i8) op(softmax_i8) op(copy_i8) op(part_i8)

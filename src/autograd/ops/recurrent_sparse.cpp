@@ -1,6 +1,7 @@
 // lstm_csr, gru_csr, rnn_csr(x, w_ih values, columns, rows, w_hh values, columns, rows[, b_ih,
-// b_hh], [the same of the reverse direction][, lengths]): lstm, gru and rnn (recurrent.cpp) with
-// sparse weights, see tensor/sparse.h.
+// b_hh], [the same of the reverse direction][, lengths]) and lstm_coo, gru_coo, rnn_coo(.. values,
+// row, column ..; hidden): lstm, gru and rnn (recurrent.cpp) with sparse weights, see
+// tensor/sparse.h.
 #include "autograd/ops/ops.h"
 #include "autograd/ops/sparse_samples.h"
 #include "autograd/ops/sparse_weight.h"
@@ -22,22 +23,32 @@ struct Inputs {
   int64_t count() const { return first(directions) + (lengths ? 1 : 0); }
 };
 
+bool is_csr(const Node& node) {
+  return node.op == &lstm_csr_op || node.op == &gru_csr_op || node.op == &rnn_csr_op;
+}
+bool is_rnn(const Node& node) { return node.op == &rnn_csr_op || node.op == &rnn_coo_op; }
+
 Cell cell_of(const Node& node) {
-  return node.op == &lstm_csr_op                     ? Cell::lstm
-         : node.op == &gru_csr_op                    ? Cell::gru
-         : node.word("activation", "tanh") == "relu" ? Cell::rnn_relu
-                                                     : Cell::rnn_tanh;
+  if (node.op == &lstm_csr_op || node.op == &lstm_coo_op) return Cell::lstm;
+  if (node.op == &gru_csr_op || node.op == &gru_coo_op) return Cell::gru;
+  return node.word("activation", "tanh") == "relu" ? Cell::rnn_relu : Cell::rnn_tanh;
 }
 
 // REQUIRES: as many inputs as Inputs says, and x (steps,features).
 RecurrentShape shape_of(const Node& node, std::span<const Type> in) {
   const Inputs inputs(node);
   RecurrentShape shape{.cell = cell_of(node), .steps = in[0].shape[0], .in = in[0].shape[1]};
-  const int64_t gates = shape.gates();  // of one hidden value
-  const Shape& rows = in[size_t(inputs.first(0)) + 5].shape;
-  require(rows.rank() == 1 && rows[0] > gates && (rows[0] - 1) % gates == 0,
-          "{}: wants rows of w_hh [{}*hidden + 1], found {}", place(node), gates, to_string(rows));
-  shape.hidden = (rows[0] - 1) / gates;
+  if (is_csr(node)) {
+    const int64_t gates = shape.gates();  // of one hidden value
+    const Shape& rows = in[size_t(inputs.first(0)) + 5].shape;
+    require(rows.rank() == 1 && rows[0] > gates && (rows[0] - 1) % gates == 0,
+            "{}: wants rows of w_hh [{}*hidden + 1], found {}", place(node), gates,
+            to_string(rows));
+    shape.hidden = (rows[0] - 1) / gates;
+  } else {
+    shape.hidden = node.integer("hidden", 0);
+    require(shape.hidden >= 1, "{}: hidden is {}, wanted 1 or more", place(node), shape.hidden);
+  }
   shape.lengths = inputs.lengths;
   shape.out_row = shape.hidden * inputs.directions;
   return shape;
@@ -46,11 +57,12 @@ RecurrentShape shape_of(const Node& node, std::span<const Type> in) {
 std::vector<SparseOperand> operands(const Node& node, std::span<const Type> in) {
   const Inputs inputs(node);
   const RecurrentShape shape = shape_of(node, in);
+  const SparseFormat format = is_csr(node) ? SparseFormat::csr : SparseFormat::coo;
   std::vector<SparseOperand> list;
   for (int64_t d = 0; d < inputs.directions; ++d) {
     const int first = int(inputs.first(d));
-    list.push_back({SparseFormat::csr, first, {shape.gates(), shape.in}});
-    list.push_back({SparseFormat::csr, first + 3, {shape.gates(), shape.hidden}});
+    list.push_back({format, first, {shape.gates(), shape.in}});
+    list.push_back({format, first + 3, {shape.gates(), shape.hidden}});
   }
   return list;
 }
@@ -68,12 +80,15 @@ Type infer(const Node& node, std::span<const Type> in) {
   const int64_t two = node.integer("bidirectional", 0);
   require(two == 0 || two == 1, "{}: bidirectional {}, wanted 0 or 1", place(node), two);
   constexpr std::string_view called =
-      "x, w_ih, columns, rows, w_hh, columns, rows[, b_ih, b_hh], the same of a reverse "
-      "direction[, lengths]";
-  if (node.op == &rnn_csr_op)
+      "x, w_ih in three, w_hh in three[, b_ih, b_hh], the same of a reverse direction[, lengths]";
+  if (is_csr(node) && is_rnn(node))
     check_call(node, in, {called, 7, 18, {"bidirectional", "activation"}});
-  else
+  else if (is_csr(node))
     check_call(node, in, {called, 7, 18, {"bidirectional"}});
+  else if (is_rnn(node))
+    check_call(node, in, {called, 7, 18, {"bidirectional", "hidden", "activation"}});
+  else
+    check_call(node, in, {called, 7, 18, {"bidirectional", "hidden"}});
   const Inputs inputs(node);
   require(int64_t(in.size()) == inputs.count(), "{}: wants inputs ({}), found {} of them",
           place(node), called, in.size());
@@ -220,6 +235,15 @@ std::vector<Sample> samples(int64_t gates) {
           {"two_directions_lengths", leaves({gates, 3, 2, 5, 4, 2, true, true}), two}};
 }
 
+std::vector<Sample> coo_samples(int64_t gates) {
+  std::vector<Sample::Input> in{{{4, 3}}};
+  for (int64_t columns : {3, 5})
+    for (Sample::Input& input : sparse_inputs(SparseFormat::coo, gates * 5, columns, 4))
+      in.push_back(std::move(input));
+  for (int i = 0; i < 2; ++i) in.push_back({{gates * 5}, "param"});
+  return {{"small", std::move(in), {{"hidden", 5.0}}}};
+}
+
 std::vector<Sample> rnn_samples() {
   std::vector<Sample> list = samples(1);
   list.push_back({"relu", leaves({1, 3, 4, 6, 4}), {{"activation", std::string("relu")}}});
@@ -235,6 +259,13 @@ const OpDef lstm_csr_op{.name = "lstm_csr",
                         .samples = samples(4),
                         .scratch = scratch,
                         .sparse = operands};
+const OpDef lstm_coo_op{.name = "lstm_coo",
+                        .infer = infer,
+                        .macs = macs,
+                        .make = make,
+                        .samples = coo_samples(4),
+                        .scratch = scratch,
+                        .sparse = operands};
 const OpDef gru_csr_op{.name = "gru_csr",
                        .infer = infer,
                        .macs = macs,
@@ -242,11 +273,25 @@ const OpDef gru_csr_op{.name = "gru_csr",
                        .samples = samples(3),
                        .scratch = scratch,
                        .sparse = operands};
+const OpDef gru_coo_op{.name = "gru_coo",
+                       .infer = infer,
+                       .macs = macs,
+                       .make = make,
+                       .samples = coo_samples(3),
+                       .scratch = scratch,
+                       .sparse = operands};
 const OpDef rnn_csr_op{.name = "rnn_csr",
                        .infer = infer,
                        .macs = macs,
                        .make = make,
                        .samples = rnn_samples(),
+                       .scratch = scratch,
+                       .sparse = operands};
+const OpDef rnn_coo_op{.name = "rnn_coo",
+                       .infer = infer,
+                       .macs = macs,
+                       .make = make,
+                       .samples = coo_samples(1),
                        .scratch = scratch,
                        .sparse = operands};
 
