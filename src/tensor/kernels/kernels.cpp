@@ -126,7 +126,6 @@ const PlaneLoops& best_planes() {
 #endif
   return planes_portable;
 }
-
 #endif
 #if SPARLET_OPENBLAS
 constexpr Kernels openblas{.name = "openblas",
@@ -135,6 +134,7 @@ constexpr Kernels openblas{.name = "openblas",
                            .linear = openblas_linear,
                            .recurrent = openblas_recurrent,
                            .sparse = best_sparse,
+                           .planes = best_planes,
                            .max_pool = max_pool,
                            .max_pool_backward = max_pool_backward,
                            .update = update};
