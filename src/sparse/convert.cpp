@@ -33,8 +33,34 @@ Attrs out_of_coo(const Shape& shape, SparseFormat format) {
   return {{"out", double(shape[0])}};
 }
 
+Attrs kernel_of(const Shape& shape, SparseFormat format) {
+  Attrs attrs = out_of_coo(shape, format);
+  attrs["kernel"] = std::vector<double>{double(shape[2]), double(shape[3])};
+  return attrs;
+}
+// With a filter or a few for each channel there is nothing to leave out.
+bool no_depthwise(const Node& node) {
+  const int64_t groups = node.integer("groups", 1);
+  return groups == 1 || groups < node.type.shape[0];
+}
+
+std::vector<int> two_a_direction(const Node& node) {
+  const int directions = node.integer("bidirectional", 0) == 1 ? 2 : 1;
+  const int step = int(node.in.size()) >= 1 + 4 * directions ? 4 : 2;
+  return directions == 2 ? std::vector<int>{1, 2, 1 + step, 2 + step} : std::vector<int>{1, 2};
+}
+template <int gates>
+Attrs hidden_of_coo(const Shape& shape, SparseFormat format) {
+  if (format == SparseFormat::csr) return {};
+  return {{"hidden", double(shape[0] / gates)}};
+}
+
 const Twins kTwins[] = {
     {&linear_op, &linear_csr_op, &linear_coo_op, one_weight, out_of_coo},
+    {&conv2d_op, &conv2d_csr_op, &conv2d_coo_op, one_weight, kernel_of, no_depthwise},
+    {&lstm_op, &lstm_csr_op, &lstm_coo_op, two_a_direction, hidden_of_coo<4>},
+    {&gru_op, &gru_csr_op, &gru_coo_op, two_a_direction, hidden_of_coo<3>},
+    {&rnn_op, &rnn_csr_op, &rnn_coo_op, two_a_direction, hidden_of_coo<1>},
 };
 
 const Twins* twins_of(const Node& node) {

@@ -18,7 +18,9 @@ int64_t bytes_of_parts(const Net& net, const Weight& weight) {
 
 bool sparse_is_faster(std::string_view op, const Shape& weight, double density, int64_t rows) {
   const auto [out, in] = matrix_of(weight);
-  return op == "linear" && sparse_pays(out, in, density, rows);
+  if (op == "linear") return sparse_pays(out, in, density, rows);
+  if (op == "conv2d") return density <= (count(weight) <= 100'000 ? 0.25 : 0.15);
+  return density <= 0.4 && count(weight) >= 4096;  // lstm, gru, rnn
 }
 
 std::vector<Stored> stored(const Net& net) {

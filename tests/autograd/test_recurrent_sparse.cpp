@@ -84,6 +84,7 @@ void compare(const Pair& pair, const Kernels& kernels, int64_t batch, int64_t n)
   OpRunner runner(pair.sparse, {.batch = batch, .mode = Mode::train, .kernels = &kernels});
   OpRunner infer(pair.sparse, {.batch = batch, .kernels = &kernels});
   const Tensor wanted = oracle.forward(n, pair.dense_values);
+  REQUIRE(pair.sparse.nodes.back().type == pair.dense.nodes.back().type);
   CHECK(difference(runner.forward(n, pair.sparse_values), wanted) < 1e-5);
   CHECK(difference(infer.forward(n, pair.sparse_values), wanted) < 1e-5);
   Rng rng(3);

@@ -24,6 +24,16 @@ inline Net flat_net(uint64_t seed) {
   return b.finish(nn::linear(x, "f2", {.out = 4, .bias = false}));
 }
 
+// A strided convolution, a depthwise one, one of 1 × 1, and linear.
+inline Net conv_net(uint64_t seed) {
+  Rng rng(seed);
+  NetBuilder b(rng);
+  Var x = nn::relu(nn::conv2d(b.input("x", {2, 9, 8}), "c1", {.out = 6, .stride = 2, .pad = 1}));
+  x = nn::relu(nn::depthwise(x, "dw", {.kernel = 3, .pad = 1}));
+  x = nn::conv2d(x, "c2", {.out = 5, .kernel = 1, .bias = false});
+  return b.finish(nn::linear(nn::flatten(x), "fc", {.out = 3}));
+}
+
 inline Tensor random_samples(const Net& net, int64_t n, uint64_t seed) {
   Rng rng(seed);
   Tensor x(batched(n, net.graph[inputs(net.graph)[0]].type.shape));

@@ -114,6 +114,71 @@ TEST_CASE("a net in any form, converted to any other: outputs, gradients, and ba
     }
 }
 
+// From every form to every other: outputs, gradients, and back.
+void check_all_forms(const Net& masked) {
+  const Tensor x = random_samples(masked, 5, 9);
+  const Results wanted = results(masked, x, nullptr);
+  for (Format from : kForms)
+    for (Format to : kForms) {
+      INFO(sparse::name_of(from), " to ", sparse::name_of(to));
+      const Net first = sparse::convert(masked, from), net = sparse::convert(first, to);
+      const Results found = results(net, x, nullptr);
+      CHECK(apart(found.y, wanted.y) < 1e-5);
+      for (const sparse::Weight& weight : sparse::weights_of(net.graph))
+        if (weight.has_pattern())
+          CHECK(apart(dense_gradient(net, weight, found.gradients.at(weight.name)),
+                      wanted.gradients.at(weight.name)) < 1e-4);
+      const Net back = sparse::convert(net, from);
+      CHECK(to_text(back.graph) == to_text(first.graph));
+      CHECK(hash(back) == hash(first));
+      CHECK(hash(from_text(to_text(net.graph))) == hash(net.graph));
+    }
+}
+
+TEST_CASE("convolutions in any form; depthwise stays dense") {
+  const Net net = conv_net(3);
+  const Net csr = sparse::convert(sparse::mask(net, {.sparsity = 0.6, .keep = {"dw.w"}}),
+                                  Format::csr, {.layers = {"c1", "c2", "fc"}});
+  CHECK(csr.graph[csr.graph.at("c1")].op == &conv2d_csr_op);
+  CHECK(csr.graph[csr.graph.at("c2")].op == &conv2d_csr_op);
+  CHECK(csr.graph[csr.graph.at("dw")].op == &conv2d_op);
+  check_all_forms(sparse::convert(csr, Format::masked));
+}
+
+TEST_CASE("recurrent layers in any form") {
+  for (const OpDef* op : {&lstm_op, &gru_op, &rnn_op})
+    for (int directions : {1, 2}) {
+      INFO(op->name, " ", directions);
+      const int64_t gates = op == &lstm_op ? 4 : op == &gru_op ? 3 : 1;
+      std::string text = "input x shape=[4,5]\n", in = "x";
+      for (int d = 0; d < directions; ++d)
+        for (const auto& [name, columns] :
+             {std::pair{"i", ",5"}, {"h", ",6"}, {"b", ""}, {"v", ""}}) {
+          text += fmt::format("param {}{} shape=[{}{}]\n", name, d, gates * 6, columns);
+          in += fmt::format(" {}{}", name, d);
+        }
+      text += fmt::format("{} y {} bidirectional={}\n", op->name, in, directions - 1);
+      Net net{from_text(text), {}};
+      net.params.resize(net.graph.nodes.size());
+      Rng rng(4);
+      for (Id id = 1; id < net.graph.output(); ++id) {
+        net.params[size_t(id)] = Tensor(net.graph[id].type.shape);
+        for (float& v : net.params[size_t(id)].write()) v = float(rng.normal());
+      }
+      const Net csr = sparse::convert(sparse::mask(net, {.sparsity = 0.7}), Format::csr);
+      CHECK(csr.graph[csr.graph.at("y")].op->name == fmt::format("{}_csr", op->name));
+      check_all_forms(sparse::convert(csr, Format::masked));
+    }
+}
+
+TEST_CASE("automatic: convolutions and recurrent layers by their own rule") {
+  CHECK(sparse::sparse_is_faster("conv2d", {64, 64, 3, 3}, 0.1, 1));
+  CHECK_FALSE(sparse::sparse_is_faster("conv2d", {64, 64, 3, 3}, 0.5, 32));
+  CHECK_FALSE(sparse::sparse_is_faster("conv2d", {256, 256, 3, 3}, 0.2, 32));
+  CHECK(sparse::sparse_is_faster("lstm", {512, 128}, 0.2, 1));
+  CHECK_FALSE(sparse::sparse_is_faster("lstm", {512, 128}, 0.7, 1));
+}
+
 TEST_CASE("entries that are zero survive COO, CSR and masks; plain zeros go") {
   Net masked = one_layer(6, 5, 0.5, true, 2);
   const auto m = masked.value("fc.w.mask").read();

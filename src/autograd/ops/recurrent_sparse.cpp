@@ -107,7 +107,7 @@ Type infer(const Node& node, std::span<const Type> in) {
             "{}: wants lengths [1] of i32 of each sample, found {} of {}", place(node),
             to_string(lengths.shape), name_of(lengths.dtype));
   }
-  return {{shape.rows(), shape.out_row}, DType::f32, true};
+  return {Shape{shape.rows() * shape.out_row}, DType::f32, true};
 }
 
 // Of the dense layer: as everywhere, those of the entries are the effective ones (cost/).
