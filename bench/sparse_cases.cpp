@@ -8,6 +8,7 @@
 #include "autograd/ops/ops.h"
 #include "nn/layers.h"
 #include "nn/train.h"
+#include "sparse/convert.h"
 #include "tensor/kernels/linear.h"
 #include "tensor/kernels/sparse.h"
 #include "tensor/kernels/sparse_choice.h"
@@ -75,43 +76,27 @@ Run spmm(std::string_view format, int64_t n, int64_t batch, int sparsity) {
 
 // --- nets
 
-// linear, or linear_csr with random places, followed by nothing.
-Id add_layer(Net& net, Id x, const std::string& name, int64_t out, int sparsity, Rng& rng) {
-  Graph& g = net.graph;
-  const auto leaf = [&](const OpDef& op, const std::string& end, const Tensor& value) {
-    Attrs attrs{{"shape", attr(value.shape())}};
-    if (value.dtype() != DType::f32) attrs["dtype"] = std::string(name_of(value.dtype()));
-    const Id id = g.add(op, name + end, {}, attrs);
-    net.params.resize(g.nodes.size());
-    net.params[size_t(id)] = value;
-    return id;
-  };
-  const Tensor w = random_weight(out, g[x].type.shape[0], sparsity, rng);
-  std::vector<Id> in{x};
-  if (sparsity == 0) {
-    in.push_back(leaf(param_op, ".w", w));
-  } else {
-    const SparseTensor sparse = to_sparse(SparseFormat::csr, w);
-    in.push_back(leaf(param_op, ".values", sparse.values));
-    in.push_back(leaf(constant_op, ".columns", sparse.index[0]));
-    in.push_back(leaf(constant_op, ".rows", sparse.index[1]));
-  }
-  in.push_back(leaf(param_op, ".b", normal({out}, rng)));
-  const Id y = g.add(find_op(sparsity == 0 ? "linear" : "linear_csr"), name, in);
-  net.params.resize(g.nodes.size());
-  return y;
+Id add_leaf(Net& net, const std::string& name, const Tensor& value) {
+  const Id id = net.graph.add(param_op, name, {}, {{"shape", attr(value.shape())}});
+  net.params.resize(net.graph.nodes.size());
+  net.params[size_t(id)] = value;
+  return id;
 }
 
+// Linear layers with relu between them, converted to CSR where they are sparse.
 Net mlp(int64_t in, std::initializer_list<int64_t> widths, int sparsity, Rng& rng) {
   Net net;
   Id x = net.graph.add(input_op, "x", {}, {{"shape", attr({in})}});
   for (int64_t out : widths) {
     const std::string name = fmt::format("f{}", net.graph.nodes.size());
     if (net.graph.nodes.size() > 1) x = net.graph.add(find_op("relu"), name + ".relu", {x});
-    x = add_layer(net, x, name, out, sparsity, rng);
+    const Tensor weight = random_weight(out, net.graph[x].type.shape[0], sparsity, rng);
+    const Id w = add_leaf(net, name + ".w", weight);
+    const Id b = add_leaf(net, name + ".b", normal({out}, rng));
+    x = net.graph.add(find_op("linear"), name, {x, w, b});
   }
   net.params.resize(net.graph.nodes.size());
-  return net;
+  return sparsity == 0 ? net : sparse::convert(net, sparse::Format::csr);
 }
 
 std::shared_ptr<Executor> loaded(const Net& net, const ExecutorOptions& options, Rng& rng) {
