@@ -40,11 +40,12 @@ struct TestArgs {
 void test(const TestArgs&);
 
 struct TrainArgs {
-  std::string net = "lenet5", optimizer = "adam", schedule = "cosine";
+  std::string net = "lenet5";
   DataOptions data;
   int epochs = 5;
-  int64_t batch = 64;
-  double rate = 1e-3, prune = 0;
+  double prune = 0;
+  // Given as "train.optimizer=sgd": --optimizer, --schedule, --batch and --rate come first.
+  std::vector<std::string> set;
   uint64_t seed = 1;
   std::filesystem::path out = "model.spt";
   bool json = false;

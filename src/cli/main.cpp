@@ -1,5 +1,6 @@
 // The sparlet tool: reads the command line (the only user of CLI11) and calls a subcommand.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -7,6 +8,8 @@
 
 #include "cli/commands.h"
 #include "cli/model.h"
+#include "nn/models.h"
+#include "search/training.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
@@ -78,13 +81,30 @@ void add_test(CLI::App& app, TestArgs& a) {
 
 void add_train(CLI::App& app, TrainArgs& a) {
   CLI::App& c = *app.add_subcommand("train", "train, prune and quantise one network");
-  c.add_option("--net", a.net, "lenet5, mlp, linear or a FILE.net")->capture_default_str();
+  c.add_option(
+       "--net", a.net,
+       fmt::format("{} (D, K, A: numbers) or a FILE.net", fmt::join(nn::model_names(), ", ")))
+      ->capture_default_str();
   data_options(c, a.data);
   c.add_option("--epochs", a.epochs)->capture_default_str();
-  c.add_option("--batch", a.batch)->capture_default_str();
-  c.add_option("--rate", a.rate, "learning rate")->capture_default_str();
-  c.add_option("--optimizer", a.optimizer, "adam, adamw or sgd")->capture_default_str();
-  c.add_option("--schedule", a.schedule, "constant or cosine")->capture_default_str();
+  const auto short_for = [&](const char* option, const std::string& key, const std::string& help) {
+    c.add_option_function<std::string>(
+        option, [&a, key](const std::string& value) { a.set.push_back(key + "=" + value); }, help);
+  };
+  short_for("--batch", "train.batch_size", "samples of a batch; 64 if not given");
+  short_for("--rate", "train.learning_rate", "learning rate; 0.001 if not given");
+  short_for("--optimizer", "train.optimizer",
+            fmt::format("{}; adam if not given", fmt::join(search::optimizer_words(), ", ")));
+  short_for("--schedule", "train.schedule",
+            fmt::format("{}; cosine if not given", fmt::join(search::schedule_words(), ", ")));
+  c.add_option_function<std::vector<std::string>>(
+       "--set",
+       [&a](const std::vector<std::string>& all) {
+         a.set.insert(a.set.end(), all.begin(), all.end());
+       },
+       "KEY=VALUE, as train.label_smoothing=0.1: a key of [train], [prune], [quant] or [data] "
+       "(docs/config.md)")
+      ->allow_extra_args(false);
   c.add_option("--prune", a.prune, "share of the weights to remove")->capture_default_str();
   c.add_option("--seed", a.seed)->capture_default_str();
   c.add_option("--out", a.out, "int8 model; the float one goes beside it (.float.spt)")

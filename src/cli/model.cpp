@@ -28,8 +28,10 @@ const Dataset& split_of(const Data& data, const std::string& name) {
 }
 
 void check_fit(const Net& net, const Data& data, const std::filesystem::path& model) {
-  const std::vector<Id> ids = inputs(net.graph);
-  require(ids.size() == 1, "{}: has {} inputs, wanted one", model.string(), ids.size());
+  std::vector<Id> ids = inputs(net.graph);
+  std::erase_if(ids, [&](Id id) { return ids.size() == 2 && net.graph[id].name == "lengths"; });
+  require(ids.size() == 1, "{}: has {} inputs, wanted one (and one called lengths)", model.string(),
+          ids.size());
   const Shape& shape = net.graph[ids[0]].type.shape;
   require(shape == data.spec.shape, "{}: wants samples of {}, and those of {} are {}",
           model.string(), to_string(shape), data.name, to_string(data.spec.shape));

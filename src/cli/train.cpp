@@ -1,5 +1,6 @@
 #include "nn/train.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -12,40 +13,53 @@
 namespace sparlet::cli {
 namespace {
 
-void check(const TrainArgs& a) {
-  require(a.epochs >= 1, "--epochs: {} is not at least 1", a.epochs);
-  require(a.batch >= 1, "--batch: {} is not at least 1", a.batch);
-  require(a.rate > 0, "--rate: {} is not above 0", a.rate);
-  require(a.prune >= 0 && a.prune < 1, "--prune: {} is not in 0 .. 1", a.prune);
-  const bool optimizer = a.optimizer == "adam" || a.optimizer == "adamw" || a.optimizer == "sgd";
-  require(optimizer, "--optimizer: '{}' is none of adam, adamw, sgd", a.optimizer);
-  require(a.schedule == "constant" || a.schedule == "cosine",
-          "--schedule: '{}' is none of constant, cosine", a.schedule);
-}
-
-// The steps of a search's trial, on one net.
+// The steps of a search's trial, on one net. What only a search reads, or an option says, is
+// refused.
 search::Config config_of(const TrainArgs& a) {
-  search::Config config;
-  config.train.optimizer = a.optimizer;
-  config.train.learning_rate = a.rate;
-  config.train.schedule = a.schedule;
-  config.train.batch_size = a.batch;
+  static const std::vector<std::string> options = {"source",     "path", "train",
+                                                   "validation", "test", "seed"};
+  search::Config config = search::config_from_text("", "--set", a.set);
+  for (const search::Setting& s : config.settings) {
+    const size_t dot = s.path.find('.');
+    const std::string table = s.path.substr(0, dot), key = s.path.substr(dot + 1);
+    require(table == "train" || table == "prune" || table == "quant" || table == "data",
+            "--set {}: of no use with train, only with a search", s.path);
+    require(table != "data" || std::ranges::find(options, key) == options.end(),
+            "--set {}: give it as --{}", s.path,
+            key == "source" ? "data"
+            : key == "path" ? key
+            : key == "seed" ? "data-seed"
+                            : key + "-samples");
+  }
+  DataOptions& d = config.data;
+  const DataOptions set = d;
+  d = a.data;
+  d.validation_fraction = set.validation_fraction;
+  d.test_fraction = set.test_fraction;
+  d.by_group = set.by_group;
+  d.steps = set.steps;
+  d.fit = set.fit;
+  d.channels_first = set.channels_first;
   return config;
 }
 
 }  // namespace
 
 void train(const TrainArgs& args) {
-  check(args);
+  require(args.epochs >= 1, "--epochs: {} is not at least 1", args.epochs);
+  require(args.prune >= 0 && args.prune < 1, "--prune: {} is not in 0 .. 1", args.prune);
+  const search::Config config = config_of(args);
+  require(config.train.learning_rate > 0, "--rate: {} is not above 0", config.train.learning_rate);
   deploy::check_target(args.out);
   deploy::check_target(float_path(args.out));
-  const Data data = load_data(args.data);
+  const Data data = load_data(config.data);
   Rng rng(args.seed);
   const Net fresh = fresh_net(args.net, data.spec, rng);
   check_fit(fresh, data, args.net);
-  const search::Pipeline pipeline = search::default_pipeline(config_of(args));
+  const search::Pipeline pipeline = search::default_pipeline(config);
   search::Point point;
   if (args.prune > 0) point.set("prune_threshold", args.prune);
+  pipeline.predict(fresh, point);  // throws before hours of training where there is no int8 form
   const auto progress = [&](const EpochReport& e) {
     fmt::print(stderr, "epoch {}/{}  loss {:.4f}  validation error {:.2f} %  {:.1f} s\n",
                e.epoch + 1, args.epochs, e.train_loss, 100 * e.validation_error, e.seconds);
@@ -59,9 +73,9 @@ void train(const TrainArgs& args) {
                                           .progress = progress},
                                          rng);
   require(!trained.diverged, "train: the loss blew up; a smaller --rate than {} may help",
-          args.rate);
-  const Net shipped = pipeline.quantize(trained.net, point, data);
+          config.train.learning_rate);
   deploy::save(trained.net, float_path(args.out));
+  const Net shipped = pipeline.quantize(trained.net, point, data);
   deploy::save(shipped, args.out);
   const cost::Cost cost = cost::measure(shipped);
   const double validation = error_of(shipped, data.validation);

@@ -11,6 +11,7 @@ UpdateRule rule(const Sgd& o) {
   return {.kind = UpdateRule::Kind::sgd,
           .momentum = o.momentum,
           .nesterov = o.nesterov,
+          .decoupled = o.decoupled,
           .weight_decay = o.weight_decay};
 }
 

@@ -13,7 +13,8 @@ namespace sparlet {
 struct Checkpoint;
 
 // --- optimisers: definitions as PyTorch's
-struct Sgd { float rate = 0.1f, momentum = 0, weight_decay = 0; bool nesterov = false; };
+// decoupled: SGDW, whose weights shrink by rate x weight_decay a step, as AdamW's.
+struct Sgd { float rate = 0.1f, momentum = 0, weight_decay = 0; bool nesterov = false, decoupled = false; };
 struct Adam { float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0; };
 struct AdamW { float rate = 1e-3f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0.01f; };
 struct RmsProp { float rate = 0.01f, alpha = 0.99f, epsilon = 1e-8f, weight_decay = 0, momentum = 0; };

@@ -1,11 +1,14 @@
 #include "search/check.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <cmath>
 
 #include "search/builders.h"
+#include "search/training.h"
 #include "tensor/error.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/nearest.h"
@@ -98,9 +101,9 @@ void check_values(const Config& config) {
     for (const PointValue& value : extremes(p)) {
       if (p.name == "schedule") {
         const std::string word = to_text(value);
-        const std::vector<std::string> words = {"constant", "step", "cosine"};
+        const std::vector<std::string> words(schedule_words().begin(), schedule_words().end());
         require(std::find(words.begin(), words.end(), word) != words.end(),
-                "{}: '{}' is none of constant, step, cosine{}", place(p), word,
+                "{}: '{}' is none of {}{}", place(p), word, fmt::join(words, ", "),
                 did_you_mean(word, words));
       }
       for (const Range& range : ranges) {

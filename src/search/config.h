@@ -31,16 +31,31 @@ struct PhaseOptions {
 
 // Where the Point has a parameter of the same name, the Point's value counts.
 struct TrainingOptions {
-  std::string optimizer = "adam";  // adam | adamw | sgd
+  std::string optimizer = "adam";  // adam | adamw | sgd | sgdw | rmsprop
   double learning_rate = 1e-3;
-  std::string schedule = "cosine";  // constant | step | cosine
-  double learning_gamma = 0.95;     // step: factor every learning_step × 1000 batches
+  // constant | step | cosine | multistep | one_cycle | flat_cosine | restarts | plateau
+  std::string schedule = "cosine";
+  double learning_gamma = 0.95;  // step: factor every learning_step × 1000 batches
   double learning_step = 1;
   int64_t batch_size = 64;
-  double momentum = 0.9;  // sgd
+  std::vector<double> milestones = {0.5, 0.75};  // multistep: shares of the steps
+  int plateau_patience = 3;                      // plateau: epochs
+  int64_t warmup_steps = 0;
+  double momentum = 0.9;  // sgd, sgdw
+  bool nesterov = false;
   double weight_decay = 0;
+  double clip_norm = 0;
+  int accumulate = 1;
+  std::string loss = "cross_entropy";  // cross_entropy | mse | bce
   double label_smoothing = 0;
+  std::string class_weights = "none";  // none | balanced
+  std::filesystem::path teacher;       // a float .spt: distillation
+  double distill_alpha = 0.5, temperature = 4;
+  bool flip = false;  // augmentation, of training batches
+  int64_t shift = 0, time_shift = 0;
+  double noise = 0;
   int patience = 0;
+  bool operator==(const TrainingOptions&) const = default;
 };
 
 struct PruningOptions {

@@ -157,7 +157,7 @@ std::string listed(const Words& words) {
   return text;
 }
 
-std::vector<Key> make_keys() {
+std::vector<Key> keys_before_train() {
   using D = Draft;
   using R = Reading;
   return {
@@ -260,38 +260,13 @@ std::vector<Key> make_keys() {
        }},
       {{"search.morphisms", "boolean", "", "true", "false: no morphism phase"},
        [](D& d, const R& r, size_t) { d.config.search.morphisms = r.boolean(); }},
+  };
+}
 
-      {{"train.optimizer", "string", "adam, adamw, sgd", "\"adam\"", ""},
-       [](D& d, const R& r, size_t) {
-         d.config.train.optimizer = r.one_of({"adam", "adamw", "sgd"});
-       }},
-      {{"train.learning_rate", "number", "0 .. 100", "0.001",
-        "where the space has no `learning_rate`"},
-       [](D& d, const R& r, size_t) { d.config.train.learning_rate = r.number(0, 100); }},
-      {{"train.schedule", "string", "constant, step, cosine", "\"cosine\"",
-        "where the space has no `schedule`"},
-       [](D& d, const R& r, size_t) {
-         d.config.train.schedule = r.one_of({"constant", "step", "cosine"});
-       }},
-      {{"train.learning_gamma", "number", "0 .. 1", "0.95",
-        "step schedule: the factor; also a parameter"},
-       [](D& d, const R& r, size_t) { d.config.train.learning_gamma = r.number(0, 1); }},
-      {{"train.learning_step", "number", "0.001 .. 1000000", "1",
-        "step schedule: a step every `learning_step` × 1000 batches; also a parameter"},
-       [](D& d, const R& r, size_t) { d.config.train.learning_step = r.number(0.001, 1000000); }},
-      {{"train.batch_size", "whole number", "1 .. 65536", "64",
-        "where the space has no `batch_size`"},
-       [](D& d, const R& r, size_t) { d.config.train.batch_size = r.whole(1, 65536); }},
-      {{"train.momentum", "number", "0 .. 1", "0.9", "of sgd"},
-       [](D& d, const R& r, size_t) { d.config.train.momentum = r.number(0, 1); }},
-      {{"train.weight_decay", "number", "0 .. 1", "0", ""},
-       [](D& d, const R& r, size_t) { d.config.train.weight_decay = r.number(0, 1); }},
-      {{"train.label_smoothing", "number", "0 .. 1", "0", ""},
-       [](D& d, const R& r, size_t) { d.config.train.label_smoothing = r.number(0, 1); }},
-      {{"train.patience", "whole number", "0 .. 10000", "0",
-        "stop after so many epochs without a better checkpoint; 0: never"},
-       [](D& d, const R& r, size_t) { d.config.train.patience = int(r.whole(0, 10000)); }},
-
+std::vector<Key> keys_behind_train() {
+  using D = Draft;
+  using R = Reading;
+  return {
       {{"prune.enabled", "boolean", "", "true", "false: `prune_threshold` is ignored"},
        [](D& d, const R& r, size_t) { d.config.prune.enabled = r.boolean(); }},
       {{"prune.begin", "number", "0 .. 1", "0.1", "pruning begins after this share of the steps"},
@@ -383,7 +358,12 @@ std::vector<Key> make_keys() {
 }  // namespace
 
 const std::vector<Key>& keys() {
-  static const std::vector<Key> list = make_keys();
+  static const std::vector<Key> list = [] {
+    std::vector<Key> all = keys_before_train();
+    for (const auto& more : {train_keys(), keys_behind_train()})
+      all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }();
   return list;
 }
 

@@ -52,6 +52,7 @@ struct Key {
   void (*set)(Draft&, const Reading&, size_t index) = nullptr;
 };
 const std::vector<Key>& keys();
+std::vector<Key> train_keys();  // a part of them: [train]
 
 // Another word for a key: SpArSeMod's.
 struct Alias {

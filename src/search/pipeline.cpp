@@ -1,34 +1,15 @@
 #include "search/pipeline.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "quant/quantize.h"
 #include "search/builders.h"
+#include "search/training.h"
 #include "sparse/prune.h"
 #include "tensor/error.h"
 
 namespace sparlet::search {
 namespace {
-
-Optimizer optimizer_of(const TrainingOptions& options, const Point& point) {
-  const float rate = float(point.number("learning_rate", options.learning_rate));
-  const float decay = float(options.weight_decay);
-  if (options.optimizer == "sgd")
-    return Sgd{.rate = rate, .momentum = float(options.momentum), .weight_decay = decay};
-  if (options.optimizer == "adamw") return AdamW{.rate = rate, .weight_decay = decay};
-  return Adam{.rate = rate, .weight_decay = decay};
-}
-
-Schedule schedule_of(const TrainingOptions& options, const Point& point) {
-  const std::string word = point.word("schedule", options.schedule);
-  if (word == "constant") return Constant{};
-  if (word == "cosine") return Cosine{};
-  require(word == "step", "schedule \"{}\" is unknown; known: constant, step, cosine", word);
-  const double thousands = point.number("learning_step", options.learning_step);
-  return Step{.size = std::max<int64_t>(1, int64_t(std::llround(thousands * 1000))),
-              .gamma = point.number("learning_gamma", options.learning_gamma)};
-}
 
 // The net that training starts from: the parent's weights, and its masks where they leave the child
 // no sparser than this point asks for (masks never grow back).
@@ -46,19 +27,25 @@ Net starting_net(const TrainJob& job, double target) {
 }
 
 Trained train_default(const TrainingOptions& options, const PruningOptions& pruning,
-                      const TrainJob& job, Rng& rng) {
+                      bool channels_first, const TrainJob& job, Rng& rng) {
   const double target = pruning_target(pruning, job.point);
   const int64_t samples = job.data.train.size();
   TrainOptions train_options;
   train_options.epochs = job.epochs;
   train_options.batch =
       std::clamp<int64_t>(job.point.integer("batch_size", options.batch_size), 1, samples);
-  train_options.schedule = schedule_of(options, job.point);
-  train_options.loss = CrossEntropy{.label_smoothing = float(options.label_smoothing)};
+  const int64_t batches = samples / train_options.batch;
+  const int64_t total =
+      job.epochs * ((batches + options.accumulate - 1) / options.accumulate);  // steps
+  train_options.schedule = schedule_of(options, job.point, total);
+  train_options.loss = loss_of(options, job.data);
+  train_options.augment = augment_of(options, job.data.spec.shape, channels_first);
+  train_options.warmup_steps = options.warmup_steps;
+  train_options.clip_norm = float(options.clip_norm);
+  train_options.accumulate = options.accumulate;
   train_options.patience = options.patience;
   train_options.progress = job.progress;
   if (target > 0) {
-    const int64_t total = job.epochs * (samples / train_options.batch);
     const auto begin = int64_t(double(total) * pruning.begin);
     const int64_t end = std::max(begin + 1, int64_t(double(total) * pruning.end));
     train_options.hooks.push_back(
@@ -142,8 +129,9 @@ struct BuildDefault {
 struct TrainDefault {
   TrainingOptions train;
   PruningOptions prune;
+  bool channels_first = false;
   Trained operator()(const TrainJob& job, Rng& rng) const {
-    return train_default(train, prune, job, rng);
+    return train_default(train, prune, channels_first, job, rng);
   }
 };
 
@@ -200,7 +188,7 @@ Pipeline default_pipeline(const Config& config) {
   Pipeline pipeline;
   pipeline.user = config.user;
   pipeline.build = BuildDefault{builder_named(config.builder)};
-  pipeline.train = TrainDefault{config.train, config.prune};
+  pipeline.train = TrainDefault{config.train, config.prune, config.data.channels_first};
   pipeline.quantize = QuantizeDefault{config.quant};
   pipeline.predict = PredictDefault{config.quant.scheme, config.prune, config.device};
   const Layout layout = builder_info(config.builder).layout;

@@ -91,6 +91,30 @@ def test_one_model():
                             "--json").stdout)
     assert abs(pruned["sparsity"] - 0.75) < 1e-3, pruned["sparsity"]
     assert pruned["size"] < cost["size"]
+    student = json.loads(run("train", "--net", "linear", *DATA, "--epochs", 2, "--optimizer", "rmsprop", "--schedule",
+                             "one_cycle", "--set", "train.teacher=m.float.spt", "--set", "train.shift=1", "--out",
+                             "s.spt", "--json").stdout)
+    assert student["validation_error"] < 0.9, student
+    again = ["train", "--net", "linear", *DATA, "--epochs", 1, "--out", "a.spt"]
+    run(*again, "--set", "train.batch_size=100")
+    whole = Path("a.spt").read_bytes()
+    run(*again, "--batch", 100)
+    assert Path("a.spt").read_bytes() == whole
+    run(*again, "--batch", 50)
+    assert Path("a.spt").read_bytes() != whole
+
+
+def test_sequences():
+    """Recurrent nets with lengths have no int8 form: told before training, trained as floats when asked."""
+    Path("rnn.net").write_text("input x shape=[96,3]\ninput lengths shape=[1] dtype=i32\nparam w shape=[24,3]\n"
+                               "param u shape=[24,8]\nparam b shape=[24]\nparam c shape=[24]\ngru r x w u b c lengths\n"
+                               "part h r begin=768 shape=[8]\nparam o shape=[6,8]\nlinear out h o\n")
+    rnn = ["train", "--net", "rnn.net", "--data", "gestures", "--train-samples", 600, "--validation-samples", 120,
+           "--test-samples", 120, "--epochs", 2, "--out", "rnn.spt"]
+    refused(*rnn, pieces=["r (gru)", "int8"])
+    run(*rnn, "--set", "quant.scheme=none", "--rate", 0.02)
+    found = json.loads(run("eval", "rnn.spt", "--data", "gestures", "--test-samples", 120, "--json").stdout)
+    assert found["accuracy"] > 0.3 and not found["int8"], found
 
 
 def test_sparse():
@@ -255,6 +279,10 @@ def test_bad_input():
     refused("eval", "m.spt", "--data", "cifar", pieces=["cifar"])
     refused("train", "--net", "lenet6", *DATA, pieces=["lenet6", "lenet5"])
     refused("train", "--epochs", 0, pieces=["--epochs"])
+    refused("train", "--optimizer", "adm", pieces=["train.optimizer", "adam"])
+    refused("train", "--set", "search.r1=3", pieces=["search.r1", "train"])
+    refused("train", "--set", "data.path=x", pieces=["data.path", "--path"])
+    refused("train", "--set", "train.teacher=none.spt", pieces=["train.teacher", "none.spt"])
     refused("cost")
     refused("cost", "m.spt", "--sparsity", 0.5, pieces=["--sparsity", "--net"])
     refused("cost", "m.spt", "--data", "bogus", pieces=["--data", "--net"])

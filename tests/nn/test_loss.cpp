@@ -157,6 +157,8 @@ TEST_CASE("update rules: two steps by hand") {
   CHECK(two_steps(rule_of(Sgd{.momentum = 0.9f, .nesterov = true})) ==
         doctest::Approx(1 - 0.095 + 0.1495));
   CHECK(two_steps(rule_of(Sgd{.weight_decay = 0.5f})) == doctest::Approx(0.9 - 0.1 * (-1 + 0.45)));
+  CHECK(two_steps(rule_of(Sgd{.momentum = 0.9f, .weight_decay = 0.2f, .decoupled = true})) ==
+        doctest::Approx((0.98 - 0.05) * 0.98 - 0.1 * (0.9 * 0.5 - 1)));
   // Adam's first step is rate × sign(g).
   const double m = (0.1 * 0.9 * 0.5 - 0.1) / (1 - 0.81);
   const double v = (0.001 * 0.999 * 0.25 + 0.001) / (1 - 0.999 * 0.999);
@@ -179,6 +181,7 @@ TEST_CASE("update rules: two steps by hand") {
 TEST_CASE("update rules do not depend on where in the array a weight stands") {
   for (const Optimizer& optimizer :
        {Optimizer(Sgd{.weight_decay = 0.1f}), Optimizer(Sgd{.momentum = 0.9f, .nesterov = true}),
+        Optimizer(Sgd{.momentum = 0.9f, .weight_decay = 0.1f, .decoupled = true}),
         Optimizer(Adam{.weight_decay = 0.1f}), Optimizer(AdamW{}),
         Optimizer(RmsProp{.weight_decay = 0.1f, .momentum = 0.4f})}) {
     Tensor w = normal({53}, 1), g = normal({53}, 2), a = normal({53}, 3), b(Shape{53});

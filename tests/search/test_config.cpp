@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "search/config.h"
+#include "search/training.h"
 #include "tensor/error.h"
 
 using namespace sparlet;
@@ -197,6 +198,42 @@ TEST_CASE("config: differences that matter to a resumed run") {
         "name: absent before, now \"b\"");
 }
 
+TEST_CASE("[train]: every word becomes what train() takes") {
+  const auto train = [](const std::string& set) {
+    return config_from_text("", "a.toml", {"train." + set}).train;
+  };
+  for (const std::string_view word : optimizer_words())
+    CHECK(rate_of(optimizer_of(train(fmt::format("optimizer={}", word)), {})) == 1e-3f);
+  const auto sgdw = std::get<Sgd>(optimizer_of(train("optimizer=sgdw"), {}));
+  CHECK(sgdw.decoupled);
+  CHECK(sgdw.momentum == 0.9f);
+  Point rate;
+  rate.set("learning_rate", 0.25);
+  CHECK(std::get<RmsProp>(optimizer_of(train("optimizer=rmsprop"), rate)).rate == 0.25f);
+  for (const std::string_view word : schedule_words())
+    CHECK_NOTHROW(check(schedule_of(train(fmt::format("schedule={}", word)), {}, 100)));
+  CHECK(std::get<MultiStep>(schedule_of(train("schedule=multistep"), {}, 100)).at ==
+        std::vector<int64_t>{50, 75});
+  CHECK(std::get<ReduceOnPlateau>(schedule_of(train("schedule=plateau"), {}, 100)).patience == 3);
+
+  Data data;
+  data.train = Dataset::all(Tensor({4, 1}), Tensor(Shape{4}, DType::i32));
+  data.train.y.write<int32_t>()[0] = 1;
+  data.spec.classes = 2;
+  CHECK(std::holds_alternative<MeanSquaredError>(loss_of(train("loss=mse"), data)));
+  CHECK(std::holds_alternative<BinaryCrossEntropy>(loss_of(train("loss=bce"), data)));
+  const auto weighed = std::get<CrossEntropy>(loss_of(train("class_weights=balanced"), data));
+  CHECK(weighed.class_weights[1] == 3 * weighed.class_weights[0]);
+  CHECK(!augment_of(train("flip=false"), {7, 2}, false));
+  for (const char* set : {"flip=true", "shift=2", "time_shift=3", "noise=0.5"})
+    CHECK(augment_of(train(set), {7, 2}, false));
+  CHECK_THROWS_AS(augment_of(train("time_shift=3"), {1, 8, 8}, false), Error);
+  CHECK_THROWS_AS(augment_of(train("shift=1"), {8}, false), Error);
+  for (const char* wrong :
+       {"teacher=nowhere.spt", "milestones=[0.5,1]", "loss=msee", "accumulate=0"})
+    CHECK_THROWS_AS(train(wrong), Error);
+}
+
 TEST_CASE("docs/config.md lists exactly the known keys") {
   const std::filesystem::path path = std::filesystem::path(SPARLET_SOURCE) / "docs/config.md";
   std::ifstream in(path);
@@ -242,14 +279,7 @@ TEST_CASE("the defaults that are documented are those that hold") {
     CHECK(written.search.candidates == bare.search.candidates);
     CHECK(written.search.max_changes == bare.search.max_changes);
     CHECK(written.search.morphisms == bare.search.morphisms);
-    CHECK(written.train.optimizer == bare.train.optimizer);
-    CHECK(written.train.schedule == bare.train.schedule);
-    CHECK(written.train.learning_rate == bare.train.learning_rate);
-    CHECK(written.train.learning_gamma == bare.train.learning_gamma);
-    CHECK(written.train.learning_step == bare.train.learning_step);
-    CHECK(written.train.batch_size == bare.train.batch_size);
-    CHECK(written.train.momentum == bare.train.momentum);
-    CHECK(written.train.weight_decay == bare.train.weight_decay);
+    CHECK(written.train == bare.train);
     CHECK(written.prune.begin == bare.prune.begin);
     CHECK(written.prune.end == bare.prune.end);
     CHECK(written.quant.scheme == bare.quant.scheme);

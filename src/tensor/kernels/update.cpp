@@ -17,7 +17,7 @@ using Loop = void (*)(const Factors&, const UpdateArgs&);
 [[gnu::always_inline]] inline void sgd(const Factors& f, const UpdateArgs& a) {
   float* __restrict w = a.weight;
   const float* __restrict g = a.grad;
-  for (int64_t i = 0; i < a.count; ++i) w[i] -= f.rate * (g[i] + f.decay * w[i]);
+  for (int64_t i = 0; i < a.count; ++i) w[i] = f.keep * w[i] - f.rate * (g[i] + f.decay * w[i]);
 }
 
 // PyTorch's momentum: v = m v + g, and the rate outside of it.
@@ -29,7 +29,7 @@ template <bool nesterov>
   for (int64_t i = 0; i < a.count; ++i) {
     const float d = g[i] + f.decay * w[i];
     v[i] = f.momentum * v[i] + d;
-    w[i] -= f.rate * (nesterov ? d + f.momentum * v[i] : v[i]);
+    w[i] = f.keep * w[i] - f.rate * (nesterov ? d + f.momentum * v[i] : v[i]);
   }
 }
 
@@ -108,7 +108,10 @@ const Loops& loops() {
 UpdateFactors factors_of(const UpdateRule& rule, const UpdateArgs& args) {
   UpdateFactors f{};
   f.rate = args.rate;
-  f.decay = rule.weight_decay;
+  const bool decoupled = rule.kind == UpdateRule::Kind::adamw ||
+                         (rule.kind == UpdateRule::Kind::sgd && rule.decoupled);
+  f.decay = decoupled ? 0 : rule.weight_decay;
+  f.keep = decoupled ? float(1 - double(args.rate) * double(rule.weight_decay)) : 1;
   f.momentum = rule.momentum;
   f.beta1 = rule.beta1;
   f.beta2 = rule.beta2;
@@ -117,7 +120,6 @@ UpdateFactors factors_of(const UpdateRule& rule, const UpdateArgs& args) {
   f.epsilon = rule.epsilon;
   if (rule.kind != UpdateRule::Kind::adam && rule.kind != UpdateRule::Kind::adamw) return f;
   const double t = double(args.step);
-  f.keep = float(1 - double(args.rate) * double(rule.weight_decay));
   f.step_size = float(double(args.rate) / (1 - std::pow(double(rule.beta1), t)));
   f.root = float(1 / std::sqrt(1 - std::pow(double(rule.beta2), t)));
   return f;
