@@ -59,7 +59,11 @@ void train(const TrainArgs& args) {
   const search::Pipeline pipeline = search::default_pipeline(config);
   search::Point point;
   if (args.prune > 0) point.set("prune_threshold", args.prune);
-  pipeline.predict(fresh, point);  // throws before hours of training where there is no int8 form
+  try {
+    pipeline.predict(fresh, point);  // before hours of training
+  } catch (const Error& error) {
+    fail("{}; --set quant.scheme=none trains it as a float net", error.what());
+  }
   const auto progress = [&](const EpochReport& e) {
     fmt::print(stderr, "epoch {}/{}  loss {:.4f}  validation error {:.2f} %  {:.1f} s\n",
                e.epoch + 1, args.epochs, e.train_loss, 100 * e.validation_error, e.seconds);

@@ -69,6 +69,8 @@ class Lowering {
   Scale own(Id id) const {
     const Node& node = graph_[fusion_.range_from[size_t(id)]];
     const auto found = ranges_.find(node.name);
+    require(node.type.dtype != DType::i32, "{} ({}): values of i32 have no int8 form", node.name,
+            node.op->name);
     require(found != ranges_.end(), "{} ({}): no observed range", node.name, node.op->name);
     return scale_of(found->second);
   }

@@ -110,11 +110,11 @@ def test_sequences():
                                "param u shape=[24,8]\nparam b shape=[24]\nparam c shape=[24]\ngru r x w u b c lengths\n"
                                "part h r begin=768 shape=[8]\nparam o shape=[6,8]\nlinear out h o\n")
     rnn = ["train", "--net", "rnn.net", "--data", "gestures", "--train-samples", 600, "--validation-samples", 120,
-           "--test-samples", 120, "--epochs", 2, "--out", "rnn.spt"]
-    refused(*rnn, pieces=["r (gru)", "int8"])
-    run(*rnn, "--set", "quant.scheme=none", "--rate", 0.02)
+           "--test-samples", 120, "--epochs", 8, "--out", "rnn.spt"]
+    refused(*rnn, pieces=["lengths (input)", "int8", "quant.scheme=none"])
+    run(*rnn, "--set", "quant.scheme=none", "--rate", 0.03)
     found = json.loads(run("eval", "rnn.spt", "--data", "gestures", "--test-samples", 120, "--json").stdout)
-    assert found["accuracy"] > 0.3 and not found["int8"], found
+    assert found["accuracy"] > 0.25 and not found["int8"], found
 
 
 def test_sparse():
@@ -337,7 +337,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
         os.chdir(folder)
         Path("tiny.toml").write_text(CONFIG)
-        for test in (test_one_model, test_sparse, test_search_and_show, test_same_seed, test_kills, test_bad_input, test_read_only):
+        for test in (test_one_model, test_sequences, test_sparse, test_search_and_show, test_same_seed, test_kills,
+                     test_bad_input, test_read_only):
             start = time.monotonic()
             test()
             print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)

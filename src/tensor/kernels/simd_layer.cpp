@@ -146,16 +146,16 @@ void simd_max_pool_backward(const SimdLoops& loops, const Window& w, int64_t n, 
 }
 
 void simd_update(const SimdLoops& loops, const UpdateRule& rule, const UpdateArgs& args) {
-  const bool decoupled = rule.kind == UpdateRule::Kind::adamw;
-  if (rule.kind != UpdateRule::Kind::adam && !decoupled) return update(rule, args);
+  if (rule.kind != UpdateRule::Kind::adam && rule.kind != UpdateRule::Kind::adamw)
+    return update(rule, args);
   const UpdateFactors f = factors_of(rule, args);
   loops.adam({.count = args.count,
               .weight = args.weight,
               .grad = args.grad,
               .m = args.slot[0],
               .v = args.slot[1],
-              .decay = decoupled ? 0 : f.decay,
-              .keep = decoupled ? f.keep : 1,
+              .decay = f.decay,
+              .keep = f.keep,
               .beta1 = f.beta1,
               .beta2 = f.beta2,
               .one_less1 = f.one_less1,
