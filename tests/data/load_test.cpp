@@ -182,6 +182,19 @@ TEST_CASE("load: test images of another size than the training ones") {
   CHECK(message_of({.source = "idx", .path = folder.path}).find("[1,3,2]") != std::string::npos);
 }
 
+TEST_CASE("load: IDX files without a sample of some class") {
+  Folder folder;
+  put_four(folder);
+  fs::remove(folder.path / "train-labels-idx1-ubyte.gz");
+  Bytes most = labels(120);
+  for (size_t i = 8; i < most.size(); ++i)
+    if (most[i] == 7) most[i] = 6;
+  folder.put("train-labels-idx1-ubyte", most);
+  const std::string message = message_of({.source = "idx", .path = folder.path});
+  CHECK(message ==
+        folder.path.string() + ": found no sample of class 7, wanted at least one of each 0 to 9");
+}
+
 TEST_CASE("load: the real MNIST, where there is one") {
   const char* place = std::getenv("SPARLET_DATA");
   if (!place || !fs::exists(fs::path(place) / "mnist")) {
