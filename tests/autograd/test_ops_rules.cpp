@@ -180,6 +180,11 @@ TEST_CASE("onednn: no pass of the samples falls to reference code") {
 }
 
 TEST_CASE("kernels: the table") {
+  for (const Kernels* k : all_kernels()) {
+    INFO(k->name);
+    CHECK((k->conv2d && k->linear && k->recurrent && k->sparse && k->planes && k->max_pool &&
+           k->max_pool_backward && k->update));
+  }
   CHECK(all_kernels().front()->name == "portable");
   CHECK(&find_kernels("portable") == all_kernels().front());
   CHECK_THROWS_WITH_AS(find_kernels("fast"), doctest::Contains("there are portable"), Error);

@@ -73,8 +73,7 @@ class WindowConv final : public MapConv {
     float* sums = x_frame_.needed() ? dx_padded_.data() : dx;
     std::fill_n(sums, x_frame_.size(), 0.f);
     for (int64_t row = 0; row < oh_; ++row)
-      for (int64_t r = 0; r < s_.groups * runs_; ++r)
-        spread_row(dy + row * ow_ * s_.o, row, r / runs_, r % runs_, sums);
+      for (int64_t g = 0; g < s_.groups; ++g) spread(dy + row * ow_ * s_.o, row, g, sums);
     if (x_frame_.needed()) x_frame_.take(sums, dx);
   }
 
@@ -109,7 +108,7 @@ class WindowConv final : public MapConv {
       turned_.resize(size_t(s_.groups * padded(cg_) * w_.kh * w_.kw * og_));
       if (y_frame_.needed()) y_padded_.resize(size_t(y_frame_.size()));
     } else {
-      spread_.resize(size_t(ow_ * padded(run_)));
+      spread_.resize(size_t(ow_ * padded(patch_)));
       if (x_frame_.needed()) dx_padded_.resize(size_t(x_frame_.size()));
     }
   }
@@ -182,25 +181,28 @@ class WindowConv final : public MapConv {
     }
   }
 
-  // Adds what an output row gives to run r of its pixels' windows.
-  void spread_row(const float* dy, int64_t row, int64_t g, int64_t r, float* sums) {
-    const int64_t pitch = padded(run_);
+  // Adds what an output row gives to its pixels' windows.
+  void spread(const float* dy, int64_t row, int64_t g, float* sums) {
+    const int64_t pitch = padded(patch_);
     loops_.product({.m = ow_,
-                    .n = run_,
+                    .n = patch_,
                     .k_inner = og_,
                     .a = dy + g * og_,
                     .a_row = s_.o,
-                    .b = weight_ + g * og_ * patch_ + r * run_,
+                    .b = weight_ + g * og_ * patch_,
                     .b_inner = patch_,
                     .b_panel = lanes_,
                     .c = spread_.data(),
                     .c_row = pitch});
-    float* to = sums + row * w_.stride[0] * x_frame_.pitch() + run_at(r) + g * cg_;
-    if (together_)
-      loops_.spread_row(ow_, w_.kw, w_.c, w_.stride[1], spread_.data(), pitch, to);
-    else
-      for (int64_t p = 0; p < ow_; ++p)
-        loops_.add(cg_, spread_.data() + p * pitch, to + p * w_.stride[1] * w_.c);
+    for (int64_t r = 0; r < runs_; ++r) {
+      const float* from = spread_.data() + r * run_;
+      float* to = sums + row * w_.stride[0] * x_frame_.pitch() + run_at(r) + g * cg_;
+      if (together_)
+        loops_.spread_row(ow_, w_.kw, w_.c, w_.stride[1], from, pitch, to);
+      else
+        for (int64_t p = 0; p < ow_; ++p)
+          loops_.add(cg_, from + p * pitch, to + p * w_.stride[1] * w_.c);
+    }
   }
 
   void weight_by_runs(const float* map, const float* dy, float* dweight, bool accumulate) const {
