@@ -4,6 +4,7 @@
 //   masked  linear(x, mul(w, mask), b)
 //   csr     linear_csr(x, w, w.columns, w.rows, b)
 //   coo     linear_coo(x, w, w.row, w.column, b)
+// Likewise conv2d (a depthwise one stays dense), lstm, gru and rnn.
 // A weight keeps its name in every form: checkpoints, pruning and inheritance find it by that.
 #pragma once
 #include <functional>

@@ -55,6 +55,10 @@ Engine::Engine(const DynamicOptions& options) : options_(options) { check(option
 // Those with a mask: the others are dense, and stay it.
 std::vector<Weight> Engine::weights(const Graph& graph) const {
   std::vector<Weight> list = weights_of(graph, options_.keep_out);
+  for (const Weight& weight : list)
+    if (weight.format)
+      fail("{}: is {}, dynamic sparse training works on masks: convert it to masked first",
+           weight.name, name_of(*weight.format));
   std::erase_if(list, [](const Weight& weight) { return weight.mask < 0; });
   return list;
 }

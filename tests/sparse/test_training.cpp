@@ -107,6 +107,15 @@ TEST_CASE("prune, convert and regrow while training: the loss keeps falling") {
   CHECK(t.history.back().train_loss < 0.85 * t.history.front().train_loss);
 }
 
+TEST_CASE("gradual pruning of a CSR net") {
+  const Data data = digits();
+  const Net csr = sparse::convert(digits_net(data.spec, 0.3), Format::csr);
+  const Hook prune = sparse::gradual({.target = 0.8, .begin = 2, .end = 18, .every = 4});
+  const Trained t = trained(csr, data, {prune});
+  CHECK(sparse::density(t.net) == doctest::Approx(0.2).epsilon(0.01));
+  CHECK(t.net.graph[t.net.graph.at("f1")].op == &linear_csr_op);
+}
+
 TEST_CASE("optimiser slots move by row and column, also where only the places change") {
   Rng rng(2);
   NetBuilder b(rng);
