@@ -7,8 +7,7 @@ usage: compare_torch.py [--bench build/bench/bench_nn] [--rounds N] [--only REGE
 stock    PyTorch as it comes. On CPUs that OpenBLAS does not know this is its AVX2 code.
 best     the fastest of stock and the expert settings of torch_baseline.py (AVX-512 cores, channels_last or not, malloc).
 ratio    PyTorch's time / sparlet's: above 1, sparlet is faster.
-Times are CPU time on sparlet's side and wall time of the fastest rounds on PyTorch's: on a busy machine this favours nobody
-as long as some round ran undisturbed; look at the spread (--rounds) before you believe a single figure.
+Both sides count processor time of one thread: other work on the machine then disturbs through caches and clock only.
 """
 import argparse, json, os, re, subprocess, sys
 from pathlib import Path
