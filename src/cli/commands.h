@@ -52,6 +52,16 @@ struct TrainArgs {
 };
 void train(const TrainArgs&);
 
+struct OptimizeArgs {
+  std::filesystem::path space, store;
+  int trials = 100, init = 0, batch = 1;
+  uint64_t seed = 1;
+  std::string method = "ehvi";
+  double tolerance = 0;
+  bool timing = false;
+};
+void optimize(const OptimizeArgs&);
+
 struct EvalArgs {
   std::filesystem::path model;
   DataOptions data;

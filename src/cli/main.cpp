@@ -113,6 +113,26 @@ void add_train(CLI::App& app, TrainArgs& a) {
   c.callback([&a] { cli::train(a); });
 }
 
+void add_optimize(CLI::App& app, OptimizeArgs& a) {
+  CLI::App& c = *app.add_subcommand(
+      "optimize", "any black box: writes points and reads values as JSON lines (docs/cli.md)");
+  c.add_option("space", a.space, "TOML file of parameters, constraints and objectives")->required();
+  c.add_option("--trials", a.trials, "in all")->capture_default_str();
+  c.add_option("--init", a.init, "Sobol points before the method; 0: 2 (d + 1), at most 30")
+      ->capture_default_str();
+  c.add_option("--batch", a.batch, "trials that wait for answers at a time")->capture_default_str();
+  c.add_option("--seed", a.seed)->capture_default_str();
+  c.add_option("--method", a.method,
+               "ehvi, chebyshev, thompson, random, sobol, nsga2, aging or local")
+      ->capture_default_str();
+  c.add_option("--tolerance", a.tolerance,
+               "stop once 20 answers grow the hypervolume by less than this share; 0: never")
+      ->capture_default_str();
+  c.add_option("--store", a.store, "file that keeps the run; one that exists is resumed");
+  c.add_flag("--timing", a.timing, "add the seconds it took to each point");
+  c.callback([&a] { cli::optimize(a); });
+}
+
 void add_eval(CLI::App& app, EvalArgs& a) {
   CLI::App& c = *app.add_subcommand("eval", "a model's accuracy on a split");
   c.add_option("model", a.model, ".spt file")->required();
@@ -241,6 +261,7 @@ int main(int argc, char** argv) {
   ShowArgs show;
   TestArgs test;
   TrainArgs train;
+  OptimizeArgs optimize;
   EvalArgs eval;
   PredictArgs predict;
   CostArgs cost;
@@ -252,6 +273,7 @@ int main(int argc, char** argv) {
   add_show(app, show);
   add_test(app, test);
   add_train(app, train);
+  add_optimize(app, optimize);
   add_eval(app, eval);
   add_predict(app, predict);
   add_cost(app, cost);

@@ -154,6 +154,8 @@ void take_space(Draft& draft) {
   rules.insert(rules.begin(), ready->constraints.begin(), ready->constraints.end());
 }
 
+}  // namespace
+
 void finish_parameters(Draft& draft) {
   take_space(draft);
   for (const Draft::ParameterDraft& p : draft.parameters) {
@@ -189,6 +191,14 @@ void finish_parameters(Draft& draft) {
     require(!c.expression.empty(), "{}: [[constraint]]: \"expression\" is missing", c.where);
 }
 
+Draft draft_of(const SettingsFile& file) {
+  Draft draft;
+  for (const Setting& setting : file.settings) apply(draft, setting);
+  return draft;
+}
+
+namespace {
+
 void finish_objectives(Draft& draft) {
   std::vector<std::string> names = draft.objectives;
   for (const std::string& name : names)
@@ -207,6 +217,9 @@ void finish_objectives(Draft& draft) {
     std::string where = "objectives";
     for (const Draft::ObjectiveDraft& box : draft.boxes)
       if (box.name == name) {
+        require(box.known.empty(),
+                "{}: [[objective]]: \"known\" is for `optimize`; a search knows all but the error",
+                box.where);
         box.edit(objective);
         where = box.where;
       }
@@ -245,8 +258,7 @@ int Config::planned() const {
 Config config_from_text(std::string_view text, std::string_view where,
                         const std::vector<std::string>& overrides) {
   const SettingsFile file = read_settings(text, where, overrides);
-  Draft draft;
-  for (const Setting& setting : file.settings) apply(draft, setting);
+  Draft draft = draft_of(file);
   finish_parameters(draft);
   finish_objectives(draft);
   Config config = std::move(draft.config);

@@ -351,6 +351,9 @@ std::vector<Key> keys_behind_train() {
        [](D& d, const R& r, size_t i) {
          edit_box(d, i, [v = r.boolean()](Objective& o) { o.logarithmic = v; });
        }},
+      {{"objective.known", "string", "a formula", "",
+        "`optimize` only: the objective's exact value, which then needs no model"},
+       [](D& d, const R& r, size_t i) { d.boxes[i].known = r.string(); }},
       {{"user.*", "any", "", "", "passed untouched to builder, trainer and metrics"}, nullptr},
   };
 }

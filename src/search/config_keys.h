@@ -35,6 +35,7 @@ struct Draft {
   };
   struct ObjectiveDraft {
     std::string name, where;
+    std::string known = {};
     std::function<void(Objective&)> edit = [](Objective&) {};
   };
   Config config;
@@ -45,6 +46,10 @@ struct Draft {
   std::vector<ParameterDraft> parameters;
   std::vector<ObjectiveDraft> boxes;  // of [[objective]]
 };
+
+// All settings, each checked by its key; then the parameters, checked one by one.
+Draft draft_of(const SettingsFile&);
+void finish_parameters(Draft&);
 
 struct Key {
   KeyInfo info;  // path: "search.r1"; "parameter.bounds" for a key of [[parameter]]

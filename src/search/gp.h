@@ -26,20 +26,31 @@ struct GpHyper {
   bool operator==(const GpHyper&) const = default;
 };
 
-// Priors (shape, rate), as BoTorch's SingleTaskGP up to 0.11: outputscale Gamma(2, 0.15), noise
-// Gamma(1.1, 0.05). Lengthscales: `gamma` Gamma(3, 6) as there; `scaled` LogNormal(√2 + ln(d)/2,
-// √3) (Hvarfner et al. 2024, arXiv:2402.02229), which suits many dimensions.
+// Priors (shape, rate). `gamma`, as BoTorch's SingleTaskGP up to 0.11: lengthscales Gamma(3, 6),
+// noise Gamma(1.1, 0.05). `scaled`: lengthscales LogNormal(ln(d)/2 - 1, 0.7), growing with √d as
+// Hvarfner et al. 2024 (arXiv:2402.02229) have it, for many dimensions, but shorter and tighter
+// than theirs, whose models were too sure of themselves in two; noise LogNormal(-8, 2). Both:
+// outputscale Gamma(2, 0.15).
 struct GpOptions {
   enum class LengthPrior { gamma, scaled };
   LengthPrior prior = LengthPrior::scaled;
-  double min_noise = 1e-4;
-  int restarts = 2;           // starts besides the default or the given one
-  int max_evaluations = 100;  // of the likelihood, each start
+  double min_noise = 1e-6;
+  int restarts = 2;                // starts besides the default or the given one
+  int max_evaluations = 100;       // of the likelihood, each start
+  int max_points = 600;            // hyperparameters are fitted to at most so many, drawn at random
+  std::vector<double> noise = {};  // known variance of each output, in its unit; the inferred adds
 };
 
 struct Prediction {
   double mean = 0, variance = 0;
 };  // of the function, without noise
+
+// A prediction and its derivatives by the values of the point; 0 for categories and what is
+// inactive.
+struct PredictionSlope {
+  Prediction at;
+  std::vector<double> mean, variance;
+};
 
 class Gp {
  public:
@@ -48,25 +59,32 @@ class Gp {
   // output is not finite.
   static Gp fit(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y, Rng&,
                 const GpOptions& = {}, const std::optional<GpHyper>& start = {});
-  // With given hyperparameters.
+  // With given hyperparameters, and known variances as in GpOptions.
   static Gp with(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y,
-                 const GpHyper&);
+                 const GpHyper&, const std::vector<double>& noise = {});
 
   Gp(Gp&&) noexcept;
   Gp& operator=(Gp&&) noexcept;
   ~Gp();
 
   Prediction predict(const Features&) const;
+  std::vector<Prediction> predict(const std::vector<Features>&) const;  // cheaper than one by one
+  std::vector<double> means(const std::vector<Features>&) const;        // without variances: cheap
+  PredictionSlope predict_slope(const Features&) const;
   // `count` joint draws of the function at all of `at` (Thompson sampling).
   std::vector<std::vector<double>> sample(const std::vector<Features>& at, int count, Rng&) const;
-  // The same model with further observations, hyperparameters and output scale kept (pending
-  // points).
-  Gp extended(const std::vector<Features>&, const std::vector<double>& y) const;
+  // The same model with further observations, hyperparameters and output scale kept: rows are
+  // appended to the Cholesky factor, O(n²) each. `noise`: their known variances, if any.
+  Gp extended(const std::vector<Features>&, const std::vector<double>& y,
+              const std::vector<double>& noise = {}) const;
   const GpHyper& hyper() const;
   int size() const;
 
  private:
   struct Model;
+  static std::unique_ptr<Model> standardise(const std::vector<Dimension>&, std::vector<Features>,
+                                            std::vector<double> y,
+                                            const std::vector<double>& noise);
   explicit Gp(std::unique_ptr<Model>);
   std::unique_ptr<Model> model_;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <nlopt.hpp>
+#include <numeric>
 
 #include "tensor/error.h"
 
@@ -30,7 +31,7 @@ Density log_normal_prior(double x, double location, double scale) {
 
 Density length_prior(double x, size_t dimensions, const GpOptions& options) {
   if (options.prior == GpOptions::LengthPrior::gamma) return gamma_prior(x, 3, 6);
-  return log_normal_prior(x, std::sqrt(2.0) + std::log(double(dimensions)) / 2, std::sqrt(3.0));
+  return log_normal_prior(x, std::log(double(dimensions)) / 2 - 1, 0.7);
 }
 
 struct Bounds {
@@ -52,7 +53,37 @@ Bounds bounds_of(size_t dimensions, const GpOptions& options) {
   return b;
 }
 
+Eigen::VectorXd diagonal_noise(const GpData& data, const GpHyper& h) {
+  Eigen::VectorXd noise = Eigen::VectorXd::Constant(Eigen::Index(data.x.size()), h.noise);
+  for (size_t i = 0; i < data.noise.size(); ++i) noise[Eigen::Index(i)] += data.noise[i];
+  return noise;
+}
+
+// Adds the log priors and divides by the number of points.
+void add_priors(GpObjective& result, const GpHyper& h, const GpOptions& options, double n) {
+  const size_t d = h.lengthscale.size();
+  const auto add = [&](size_t at, Density density) {
+    result.value += density.value;
+    result.gradient[at] += density.slope;
+  };
+  for (size_t c = 0; c < d; ++c) add(c, length_prior(h.lengthscale[c], d, options));
+  add(d, gamma_prior(h.outputscale, 2, 0.15));
+  // Gamma's mode is far too much for what repeats exactly: designs get explained as noise.
+  add(d + 1, options.prior == GpOptions::LengthPrior::gamma ? gamma_prior(h.noise, 1.1, 0.05)
+                                                            : log_normal_prior(h.noise, -8, 2));
+  result.value /= n;
+  for (double& slope : result.gradient) slope /= n;
+}
+
 }  // namespace
+
+Eigen::MatrixXd covariance(const Eigen::MatrixXd& embedded, double outputscale,
+                           const Eigen::VectorXd& noise) {
+  Eigen::MatrixXd k = matern(squared_distances(embedded, embedded)) * outputscale;
+  k.diagonal() = noise.array() + outputscale;
+  k.triangularView<Eigen::StrictlyUpper>() = k.transpose();
+  return k;
+}
 
 std::vector<double> pack(const GpHyper& h) {
   std::vector<double> packed;
@@ -73,86 +104,89 @@ GpHyper unpack(const std::vector<double>& packed) {
   return h;
 }
 
-Eigen::MatrixXd squared_distances(const std::vector<Dimension>& dimensions,
-                                  const std::vector<Features>& a, const std::vector<Features>& b,
-                                  const GpHyper& h) {
-  Eigen::MatrixXd result = Eigen::MatrixXd::Zero(Eigen::Index(a.size()), Eigen::Index(b.size()));
-  for (size_t k = 0; k < dimensions.size(); ++k) {
-    const double weight = 1 / (h.lengthscale[k] * h.lengthscale[k]);
-    const Embedding from(dimensions[k], k, h.arc, a), to(dimensions[k], k, h.arc, b);
-    for (Eigen::Index j = 0; j < result.cols(); ++j)
-      result.col(j).array() += weight * from.to(to, j);
-  }
-  return result;
-}
-
-Eigen::MatrixXd covariance(const std::vector<Dimension>& dimensions, const std::vector<Features>& x,
-                           const GpHyper& h, double noise) {
-  Eigen::MatrixXd k = squared_distances(dimensions, x, x, h).unaryExpr(&matern) * h.outputscale;
-  k.diagonal().array() += noise;
-  return k;
-}
-
-GpObjective gp_objective(const std::vector<Dimension>& dimensions, const std::vector<Features>& x,
-                         const std::vector<double>& y, const GpHyper& h, const GpOptions& options) {
-  const Eigen::Index n = Eigen::Index(x.size());
-  const size_t d = dimensions.size();
+GpObjective gp_objective(const GpData& data, const GpHyper& h, const GpOptions& options) {
+  const Eigen::Index n = Eigen::Index(data.x.size());
+  const size_t d = data.dimensions.size();
   GpObjective result;
   result.gradient.assign(d + 4, 0);
 
-  const Eigen::MatrixXd squared = squared_distances(dimensions, x, x, h);
-  Eigen::MatrixXd k = squared.unaryExpr(&matern) * h.outputscale;
+  const Embedding embedding(data.dimensions, data.x);
+  const Eigen::MatrixXd e = embedding.embed(data.x, h);
+  const Eigen::MatrixXd squared = squared_distances(e, e);
+  Eigen::MatrixXd k = matern(squared) * h.outputscale;
   const Eigen::MatrixXd signal = k;
-  k.diagonal().array() += h.noise;
+  k.diagonal().setConstant(h.outputscale);
+  k.diagonal() += diagonal_noise(data, h);
   const Eigen::LLT<Eigen::MatrixXd> factor(k);
   if (factor.info() != Eigen::Success) {
     result.value = -std::numeric_limits<double>::infinity();
     return result;
   }
-  const Eigen::VectorXd centred = Eigen::Map<const Eigen::VectorXd>(y.data(), n).array() - h.mean;
+  const Eigen::VectorXd centred =
+      Eigen::Map<const Eigen::VectorXd>(data.y.data(), n).array() - h.mean;
   const Eigen::VectorXd alpha = factor.solve(centred);
   const double log_det = 2 * factor.matrixLLT().diagonal().array().log().sum();
   result.value = -0.5 * (centred.dot(alpha) + log_det + double(n) * kLogTwoPi);
 
   // dL/dK = (α αᵀ - K⁻¹) / 2. Rasmussen & Williams 2006, eq. 5.9.
-  Eigen::MatrixXd by_k = -0.5 * factor.solve(Eigen::MatrixXd::Identity(n, n));
-  by_k.noalias() += 0.5 * alpha * alpha.transpose();
-  const Eigen::MatrixXd by_squared =
-      by_k.cwiseProduct(squared.unaryExpr(&matern_slope)) * h.outputscale;
-  double by_arc = 0;
+  Eigen::MatrixXd by_k = factor.solve(Eigen::MatrixXd::Identity(n, n));
+  by_k = 0.5 * (alpha * alpha.transpose() - by_k);
+  const Eigen::MatrixXd by_squared = by_k.cwiseProduct(matern_slope(squared)) * h.outputscale;
+  // Sums of W_ij (e_i - e_j)(g_i - g_j), W symmetric, are 2 Σ_i w_i e_i g_i - 2 eᵀ W g, w = W 1.
+  const Eigen::VectorXd rows = by_squared.rowwise().sum();
+  const Eigen::MatrixXd product = by_squared * e;
+  const Eigen::RowVectorXd by_column = 2 * (e.cwiseProduct(e).transpose() * rows).transpose() -
+                                       2 * e.cwiseProduct(product).colwise().sum();
+  bool arcs = false;
   for (size_t c = 0; c < d; ++c) {
-    const double weight = 1 / (h.lengthscale[c] * h.lengthscale[c]);
-    const Embedding points(dimensions[c], c, h.arc, x);
-    const bool arc = dimensions[c].conditional && !dimensions[c].category;
-    double sum = 0, arc_sum = 0;
-    for (Eigen::Index j = 0; j < n; ++j) {
-      sum += (by_squared.col(j).array() * points.to(points, j)).sum();
-      if (arc) arc_sum += (by_squared.col(j).array() * points.to_by_arc(points, j)).sum();
-    }
-    result.gradient[c] = -2 * weight * sum;  // d(1/ℓ²)/d ln ℓ = -2/ℓ²
-    by_arc += weight * arc_sum;
+    const auto [first, count] = embedding.columns(c);
+    result.gradient[c] = -2 * by_column.segment(first, count).sum();  // d(1/ℓ²)/d ln ℓ = -2/ℓ²
+    arcs = arcs || embedding.arc(c);
   }
   result.gradient[d] = by_k.cwiseProduct(signal).sum();
   result.gradient[d + 1] = by_k.trace() * h.noise;
   result.gradient[d + 2] = alpha.sum();
-  result.gradient[d + 3] = by_arc * h.arc;
-
-  const auto add = [&](size_t at, Density density) {
-    result.value += density.value;
-    result.gradient[at] += density.slope;
-  };
-  for (size_t c = 0; c < d; ++c) add(c, length_prior(h.lengthscale[c], d, options));
-  add(d, gamma_prior(h.outputscale, 2, 0.15));
-  add(d + 1, gamma_prior(h.noise, 1.1, 0.05));
-  result.value /= double(n);
-  for (double& slope : result.gradient) slope /= double(n);
+  if (arcs) {
+    const Eigen::MatrixXd g = embedding.by_arc(data.x, h);
+    result.gradient[d + 3] =
+        4 * h.arc * (e.cwiseProduct(g).rowwise().sum().dot(rows) - g.cwiseProduct(product).sum());
+  }
+  add_priors(result, h, options, double(n));
   return result;
 }
 
-GpHyper fit_hyper(const std::vector<Dimension>& dimensions, const std::vector<Features>& x,
-                  const std::vector<double>& y, Rng& rng, const GpOptions& options,
+GpObjective gp_objective(const std::vector<Dimension>& dimensions, const std::vector<Features>& x,
+                         const std::vector<double>& y, const GpHyper& h, const GpOptions& options) {
+  return gp_objective(GpData{dimensions, x, y, options.noise}, h, options);
+}
+
+// A random part of the points where there are too many.
+struct Part {
+  std::vector<Features> x;
+  std::vector<double> y, noise;
+};
+Part part_of(const GpData& data, size_t count, Rng& rng) {
+  std::vector<size_t> order(data.x.size());
+  std::iota(order.begin(), order.end(), 0);
+  rng.shuffle(order);
+  order.resize(count);
+  std::sort(order.begin(), order.end());
+  Part part;
+  for (const size_t i : order) {
+    part.x.push_back(data.x[i]);
+    part.y.push_back(data.y[i]);
+    if (!data.noise.empty()) part.noise.push_back(data.noise[i]);
+  }
+  return part;
+}
+
+GpHyper fit_hyper(const GpData& data, Rng& rng, const GpOptions& options,
                   const std::optional<GpHyper>& start) {
-  const size_t d = dimensions.size();
+  if (data.x.size() > size_t(options.max_points)) {
+    const Part part = part_of(data, size_t(options.max_points), rng);
+    return fit_hyper(GpData{data.dimensions, part.x, part.y, part.noise}, rng, options, start);
+  }
+  const size_t d = data.dimensions.size();
   const Bounds bounds = bounds_of(d, options);
   const auto inside = [&](std::vector<double> packed) {
     for (size_t i = 0; i < packed.size(); ++i)
@@ -167,7 +201,7 @@ GpHyper fit_hyper(const std::vector<Dimension>& dimensions, const std::vector<Fe
 
   using Function = std::function<double(const std::vector<double>&, std::vector<double>&)>;
   Function negative = [&](const std::vector<double>& at, std::vector<double>& gradient) {
-    const GpObjective objective = gp_objective(dimensions, x, y, unpack(at), options);
+    const GpObjective objective = gp_objective(data, unpack(at), options);
     if (!std::isfinite(objective.value)) return 1e10;
     for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = -objective.gradient[i];
     return -objective.value;

@@ -6,18 +6,22 @@
 
 namespace sparlet::search {
 
-// r² between the points of two lists.
-Eigen::MatrixXd squared_distances(const std::vector<Dimension>&, const std::vector<Features>& a,
-                                  const std::vector<Features>& b, const GpHyper&);
-// Of the points with themselves, with noise on the diagonal.
-Eigen::MatrixXd covariance(const std::vector<Dimension>&, const std::vector<Features>&,
-                           const GpHyper&, double noise);
+// Matérn of the rows of an embedding with themselves, exactly symmetric, `noise` on the diagonal.
+Eigen::MatrixXd covariance(const Eigen::MatrixXd& embedded, double outputscale,
+                           const Eigen::VectorXd& noise);
 // Hyperparameters as a vector in the order of GpObjective::gradient, and back.
 std::vector<double> pack(const GpHyper&);
 GpHyper unpack(const std::vector<double>&);
-// The best hyperparameters found (standardised y).
-GpHyper fit_hyper(const std::vector<Dimension>&, const std::vector<Features>&,
-                  const std::vector<double>& y, Rng&, const GpOptions&,
-                  const std::optional<GpHyper>& start);
+
+// Standardised observations.
+struct GpData {
+  const std::vector<Dimension>& dimensions;
+  const std::vector<Features>& x;
+  const std::vector<double>& y;
+  const std::vector<double>& noise;  // known variances; empty: none
+};
+GpObjective gp_objective(const GpData&, const GpHyper&, const GpOptions&);
+// The best hyperparameters found.
+GpHyper fit_hyper(const GpData&, Rng&, const GpOptions&, const std::optional<GpHyper>& start);
 
 }  // namespace sparlet::search

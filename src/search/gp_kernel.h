@@ -1,4 +1,5 @@
-// The kernel's distances (private to the GP): r² is a sum of one term a dimension over ℓ².
+// The kernel's distances (private to the GP): every point becomes a vector in whose space r² is the
+// plain squared distance, so that a covariance matrix is one matrix product.
 #pragma once
 #include <Eigen/Dense>
 #include <cmath>
@@ -8,51 +9,48 @@
 
 namespace sparlet::search {
 
-// One dimension of a list of points as coordinates in the plane, so that the term of a number times
-// ℓ² is the squared distance: (x, 0), or on an arc where it is conditional (the origin: inactive).
-struct Embedding {
-  Eigen::ArrayXd u, v;          // coordinates; of a category: its index and its activity
-  Eigen::ArrayXd u_arc, v_arc;  // their derivatives by ρ
-  bool category = false;
+// Where the coordinates of each dimension stand: a number has one, (x); a conditional one two, a
+// point on an arc or the origin where it is inactive; a category one a value seen and one for
+// "inactive", a corner of a simplex with edges of length 1.
+class Embedding {
+ public:
+  Embedding(const std::vector<Dimension>&, const std::vector<Features>& points);
 
-  Embedding(const Dimension& dimension, size_t k, double arc, const std::vector<Features>& points)
-      : category(dimension.category) {
-    u = v = u_arc = v_arc = Eigen::ArrayXd::Zero(Eigen::Index(points.size()));
-    const double theta = M_PI * arc;
-    for (Eigen::Index i = 0; i < u.size(); ++i) {
-      const double x = points[size_t(i)].x[k];
-      const bool active = points[size_t(i)].active[k];
-      if (category) {
-        u[i] = active ? x : 0;
-        v[i] = active;
-      } else if (!dimension.conditional) {
-        u[i] = active ? x : 0;
-      } else if (active) {
-        const double c = std::cos(theta * x) / theta, s = std::sin(theta * x) / theta;
-        u[i] = c, v[i] = s;
-        u_arc[i] = -M_PI * x * s - c / arc;
-        v_arc[i] = M_PI * x * c - s / arc;
-      }
-    }
+  Eigen::Index width() const { return width_; }
+  // One row a point, divided by lengthscales.
+  Eigen::MatrixXd embed(const std::vector<Features>&, const GpHyper&) const;
+  // The derivative by ρ of what embed gives.
+  Eigen::MatrixXd by_arc(const std::vector<Features>&, const GpHyper&) const;
+  // The derivative of a point's row by the value of number `k`, as (first coordinate, two entries).
+  struct Slope {
+    Eigen::Index at = 0;
+    int count = 0;
+    double value[2] = {0, 0};
+  };
+  Slope slope(const Features&, size_t k, const GpHyper&) const;
+  // The coordinates of dimension k: first, count.
+  std::pair<Eigen::Index, Eigen::Index> columns(size_t k) const {
+    return {start_[k], start_[k + 1] - start_[k]};
   }
-  // Of point j of `b` to all points of this one.
-  Eigen::ArrayXd to(const Embedding& b, Eigen::Index j) const {
-    if (category) return ((u != b.u[j]) || (v != b.v[j])).cast<double>();
-    return (u - b.u[j]).square() + (v - b.v[j]).square();
-  }
-  Eigen::ArrayXd to_by_arc(const Embedding& b, Eigen::Index j) const {
-    return 2 * ((u - b.u[j]) * (u_arc - b.u_arc[j]) + (v - b.v[j]) * (v_arc - b.v_arc[j]));
-  }
+  bool arc(size_t k) const { return dimensions_[k].conditional && !dimensions_[k].category; }
+
+ private:
+  std::vector<Dimension> dimensions_;
+  std::vector<Eigen::Index> start_;
+  Eigen::Index width_ = 0;
 };
 
+// r² between the rows of two embeddings.
+Eigen::MatrixXd squared_distances(const Eigen::MatrixXd& a, const Eigen::MatrixXd& b);
+
 // Matérn-5/2 of r² and its derivative by r², both without the output scale.
-inline double matern(double squared) {
-  const double r = std::sqrt(5 * squared);
-  return (1 + r + r * r / 3) * std::exp(-r);
+inline Eigen::MatrixXd matern(const Eigen::MatrixXd& squared) {
+  const Eigen::ArrayXXd r = (5 * squared.array()).sqrt();
+  return (1 + r + r.square() / 3) * (-r).exp();
 }
-inline double matern_slope(double squared) {
-  const double r = std::sqrt(5 * squared);
-  return -5.0 / 6 * (1 + r) * std::exp(-r);
+inline Eigen::MatrixXd matern_slope(const Eigen::MatrixXd& squared) {
+  const Eigen::ArrayXXd r = (5 * squared.array()).sqrt();
+  return -5.0 / 6 * (1 + r) * (-r).exp();
 }
 
 }  // namespace sparlet::search

@@ -46,6 +46,13 @@ double to_unit(const Parameter& p, double value) {
                         : (value - p.low) / (p.high - p.low);
 }
 
+double from_unit(const Parameter& p, double u) {
+  if (u <= 0) return p.low;
+  if (u >= 1) return p.high;
+  return is_log(p.kind) ? p.low * std::exp(u * std::log(p.high / p.low))
+                        : p.low + u * (p.high - p.low);
+}
+
 PointValue Space::draw(const Parameter& p, double u) const {
   switch (p.kind) {
     case Kind::fixed:

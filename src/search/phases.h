@@ -4,9 +4,9 @@
 #include <set>
 #include <unordered_map>
 
-#include "search/acquisition.h"
 #include "search/morphism.h"
 #include "search/pipeline.h"
+#include "search/propose.h"
 #include "search/trial.h"
 
 namespace sparlet::search {

@@ -157,8 +157,13 @@ Space::Space(std::vector<Parameter> parameters, std::vector<Constraint> constrai
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (!parameters_[i].varies()) continue;
     varying_.push_back(i);
-    dimensions_.push_back({parameters_[i].kind == Kind::choice || parameters_[i].kind == Kind::flag,
-                           when_[i].has_value()});
+    const Parameter& p = parameters_[i];
+    const bool choice = p.kind == Kind::choice, flag = p.kind == Kind::flag;
+    dimensions_.push_back({.category = choice || flag,
+                           .conditional = when_[i].has_value(),
+                           .values = choice ? int(p.values.size())
+                                     : flag ? 2
+                                            : 0});
   }
   Rng rng(1);
   sample(rng);  // throws where nothing meets the constraints
@@ -292,6 +297,18 @@ Features Space::features(const Point& point) const {
     }
   }
   return features;
+}
+
+Point Space::moved(const Point& point, std::span<const double> x) const {
+  require(x.size() == varying_.size(), "space: {} unit values for {} parameters that vary",
+          x.size(), varying_.size());
+  Point result = point;
+  for (size_t k = 0; k < x.size(); ++k) {
+    const Parameter& p = parameters_[varying_[k]];
+    if (p.kind == Kind::choice || p.kind == Kind::flag || !point.has(p.name)) continue;
+    result.set(p.name, nearest_value(p, search::from_unit(p, x[k])));
+  }
+  return result;
 }
 
 std::optional<Point> Space::mutate(const Point& point, double scale, Rng& rng) const {

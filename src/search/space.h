@@ -41,6 +41,7 @@ struct Constraint {
 struct Dimension {
   bool category = false;
   bool conditional = false;
+  int values = 0;  // of a category
   bool operator==(const Dimension&) const = default;
 };
 
@@ -87,6 +88,9 @@ class Space {
   Point from_unit(std::span<const double> u) const;
   const std::vector<Dimension>& dimensions() const { return dimensions_; }
   Features features(const Point&) const;
+  // The point with its numbers moved to these unit values (Features::x), to the nearest good ones;
+  // inactive ones and categories stay. What is active may change: complete() it.
+  Point moved(const Point&, std::span<const double> x) const;
   // A near point: one to three active parameters moved by about `scale` of their range (choices
   // drawn anew). Meets the constraints and differs, unless 100 tries fail: then none.
   std::optional<Point> mutate(const Point&, double scale, Rng&) const;
@@ -104,6 +108,7 @@ class Space {
 
 // --- one parameter's values
 double to_unit(const Parameter&, double value);                 // linear or logarithmic, in [0,1]
+double from_unit(const Parameter&, double u);                   // its inverse, not rounded
 PointValue nearest_value(const Parameter&, const PointValue&);  // in bounds, on the steps
 // Why the value is not one of the parameter's, if so.
 std::optional<std::string> fault(const Parameter&, const PointValue&);

@@ -1,94 +1,191 @@
+#include "search/surrogate.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "search/acquisition.h"
+#include "search/normal.h"
 #include "tensor/error.h"
 
 namespace sparlet::search {
+
+namespace {
+
+constexpr double kNothing = -std::numeric_limits<double>::infinity();
+
+double sigma_of(const Prediction& p) { return std::max(std::sqrt(p.variance), 1e-9); }
+
+// Of the model of labels +1 and -1: log P(feasible), and its derivative by z.
+LogCumulative log_feasible(const Prediction& p) {
+  return log_cumulative(p.mean / std::sqrt(p.variance + 0.05));
+}
+
+}  // namespace
+
+Surrogate::Surrogate(const Models& models, const std::vector<Observation>& observations,
+                     const std::vector<Point>& pending, Rng& rng, const SurrogateOptions& options)
+    : models_(&models), options_(options), draw_(0) {
+  weights_ = random_weights(int(models.learned().size()), rng);
+  prepare(observations, pending, rng);
+}
 
 Surrogate::Surrogate(const Space& space, std::vector<Objective> objectives,
                      std::vector<bool> learned, const std::vector<Observation>& observations,
                      const std::vector<Point>& pending, Rng& rng, const SurrogateOptions& options,
                      const std::vector<GpHyper>& start)
-    : space_(space),
-      objectives_(std::move(objectives)),
-      learned_(std::move(learned)),
-      weights_(random_weights(int(objectives_.size()), rng)),
-      options_(options) {
-  require(learned_.size() == objectives_.size(), "surrogate: {} of {} objectives marked as learnt",
-          learned_.size(), objectives_.size());
-  std::vector<Features> x, waiting;
-  std::vector<std::vector<double>> f;
-  for (const Observation& o : observations) {
-    x.push_back(space_.features(o.point));
-    f.push_back(normalised(objectives_, o.values));
-  }
-  for (const Point& point : pending) waiting.push_back(space_.features(point));
-
-  const size_t models = size_t(std::count(learned_.begin(), learned_.end(), true));
-  require(models == 0 || !x.empty(), "surrogate: no observations");
-  for (size_t k = 0; k < objectives_.size(); ++k) {
-    if (!learned_[k]) continue;
-    std::vector<double> y;
-    for (const auto& row : f) y.push_back(row[k]);
-    const size_t at = models_.size();
-    Gp gp = Gp::fit(space_.dimensions(), x, y, rng, options_.gp,
-                    at < start.size() ? std::optional(start[at]) : std::nullopt);
-    // What is measured carries noise: compare with what the model believes there.
-    for (size_t i = 0; i < x.size(); ++i) f[i][k] = gp.predict(x[i]).mean;
-    if (!waiting.empty()) {
-      std::vector<double> believed;
-      for (const Features& features : waiting) believed.push_back(gp.predict(features).mean);
-      gp = gp.extended(waiting, believed);
-    }
-    models_.push_back(std::move(gp));
-  }
-  best_ = std::numeric_limits<double>::max();
-  for (const auto& row : f) best_ = std::min(best_, chebyshev(weights_, row, options_.rho));
-  if (models > 1)
-    for (size_t i = 0; i < models * size_t(options_.draws); ++i) normals_.push_back(rng.normal());
+    : own_(std::make_unique<Models>(space, std::move(objectives), std::move(learned), options)),
+      models_(own_.get()),
+      options_(options),
+      draw_(0) {
+  weights_ = random_weights(int(models_->learned().size()), rng);
+  own_->set_hyper(start);
+  own_->update(observations, rng);
+  prepare(observations, pending, rng);
 }
 
-double Surrogate::score(const Point& point, std::span<const double> known) const {
-  std::vector<double> f = normalised(objectives_, known);
-  const Features features = models_.empty() ? Features{} : space_.features(point);
-  std::vector<Prediction> predictions;
-  for (const Gp& gp : models_) predictions.push_back(gp.predict(features));
-  if (models_.empty()) return std::max(best_ - chebyshev(weights_, f, options_.rho), 0.0);
+void Surrogate::prepare(const std::vector<Observation>& observations,
+                        const std::vector<Point>& pending, Rng& rng) {
+  const auto& learned = models_->learned();
+  const size_t m = learned.size(), count = models_->models().size();
+  draw_ = rng.split();
+  // What is measured carries noise: compare with what the models believe there.
+  std::vector<Values> front = models_->believed(observations);
+  if (!pending.empty() && count > 0) {
+    std::vector<Features> x;
+    for (const Point& point : pending) x.push_back(models_->features(point));
+    for (const Gp& gp : models_->models()) {
+      extended_.push_back(gp.extended(x, gp.means(x)));
+    }
+  }
+  best_ = std::numeric_limits<double>::max();
+  for (const Values& row : front) best_ = std::min(best_, chebyshev(weights_, row, options_.rho));
+  if (options_.acquisition == Acquisition::chebyshev) {
+    for (size_t i = 0; count > 1 && i < count * size_t(options_.draws); ++i)
+      normals_.push_back(rng.normal());
+  } else {
+    ehvi_.emplace(front, Values(m, 1.0), rng);
+  }
+}
 
+double Surrogate::chebyshev_score(std::vector<Belief> y) const {
+  std::vector<double> f;
   std::vector<size_t> unknown;
-  for (size_t k = 0; k < learned_.size(); ++k)
-    if (learned_[k]) unknown.push_back(k);
+  for (size_t k = 0; k < y.size(); ++k) {
+    f.push_back(y[k].mean);
+    if (models_->learned()[k]) unknown.push_back(k);
+  }
+  if (unknown.empty()) return std::max(best_ - chebyshev(weights_, f, options_.rho), 0.0);
   if (unknown.size() == 1)
     return expected_improvement(ChebyshevImprovement{.weights = weights_,
                                                      .f = f,
                                                      .uncertain = unknown[0],
-                                                     .mean = predictions[0].mean,
-                                                     .sigma = std::sqrt(predictions[0].variance),
+                                                     .mean = y[unknown[0]].mean,
+                                                     .sigma = y[unknown[0]].sigma,
                                                      .best = best_,
                                                      .rho = options_.rho});
   double sum = 0;
   for (size_t s = 0; s < size_t(options_.draws); ++s) {
     for (size_t m = 0; m < unknown.size(); ++m)
-      f[unknown[m]] = predictions[m].mean +
-                      std::sqrt(predictions[m].variance) * normals_[s * unknown.size() + m];
+      f[unknown[m]] = y[unknown[m]].mean + y[unknown[m]].sigma * normals_[s * unknown.size() + m];
     sum += std::max(best_ - chebyshev(weights_, f, options_.rho), 0.0);
   }
   return sum / options_.draws;
 }
 
-Prediction Surrogate::predict(size_t objective, const Point& point) const {
-  require(objective < learned_.size() && learned_[objective],
-          "surrogate: objective {} has no model", objective);
-  const auto at = std::count(learned_.begin(), learned_.begin() + ptrdiff_t(objective), true);
-  return models_[size_t(at)].predict(space_.features(point));
+double Surrogate::score(const Point& point, std::span<const double> known) const {
+  return scores({point}, {{known.begin(), known.end()}}).front();
 }
 
-std::vector<GpHyper> Surrogate::hyper() const {
-  std::vector<GpHyper> result;
-  for (const Gp& gp : models_) result.push_back(gp.hyper());
+std::vector<double> Surrogate::scores(const std::vector<Point>& points,
+                                      const std::vector<std::vector<double>>& known) const {
+  if (points.empty()) return {};
+  const auto& learned = models_->learned();
+  const size_t m = learned.size();
+  std::vector<std::vector<Belief>> y(points.size(), std::vector<Belief>(m));
+  for (size_t i = 0; i < points.size(); ++i) {
+    require(known[i].size() == m, "surrogate: {} known values for {} objectives", known[i].size(),
+            m);
+    for (size_t k = 0; k < m; ++k)
+      if (!learned[k]) y[i][k].mean = normalised(models_->objectives()[k], known[i][k]);
+  }
+  std::vector<Features> x;
+  if (!models_->models().empty() || models_->feasibility())
+    for (const Point& point : points) x.push_back(models_->features(point));
+  size_t at = 0;
+  for (size_t k = 0; k < m; ++k) {
+    if (!learned[k]) continue;
+    if (options_.acquisition == Acquisition::thompson) {
+      const std::vector<double> drawn = gp(at++).sample(x, 1, draw_).front();
+      for (size_t i = 0; i < points.size(); ++i) y[i][k] = {drawn[i], 0};
+      continue;
+    }
+    const std::vector<Prediction> p = gp(at++).predict(x);
+    for (size_t i = 0; i < points.size(); ++i) y[i][k] = {p[i].mean, sigma_of(p[i])};
+  }
+  std::vector<double> result;
+  for (const auto& belief : y)
+    result.push_back(ehvi_ ? ehvi_->log_value(belief) : std::log(chebyshev_score(belief)));
+  if (models_->feasibility()) {
+    if (!x.empty() && x[0].x.size() > models_->space().dimensions().size())
+      for (Features& f : x) f.x.pop_back(), f.active.pop_back();  // no fidelity there
+    const std::vector<Prediction> p = models_->feasibility()->predict(x);
+    for (size_t i = 0; i < points.size(); ++i) result[i] += log_feasible(p[i]).log;
+  }
   return result;
+}
+
+ScoreSlope Surrogate::score_slope(const Features& at, std::span<const double> known,
+                                  const std::vector<std::vector<double>>& known_slopes) const {
+  const auto& learned = models_->learned();
+  const size_t m = learned.size(), d = at.x.size();
+  const Features x = models_->input(at);
+  std::vector<Belief> y(m);
+  std::vector<std::vector<double>> mean(m, std::vector<double>(d, 0)), sigma = mean;
+  size_t model = 0;
+  for (size_t k = 0; k < m; ++k) {
+    if (!learned[k]) {
+      const Objective& o = models_->objectives()[k];
+      y[k].mean = normalised(o, known[k]);
+      if (known_slopes.empty()) continue;
+      const double step = 1e-6 * std::abs(known[k]) + 1e-12;
+      const double by_raw = (normalised(o, known[k] + step) - y[k].mean) / step;
+      for (size_t c = 0; c < d; ++c) mean[k][c] = by_raw * known_slopes[k][c];
+      continue;
+    }
+    const PredictionSlope p = gp(model++).predict_slope(x);
+    y[k] = {p.at.mean, sigma_of(p.at)};
+    for (size_t c = 0; c < d; ++c) {
+      mean[k][c] = p.mean[c];
+      sigma[k][c] = p.variance[c] / (2 * y[k].sigma);
+    }
+  }
+  const EhviSlope e = ehvi_->log_slope(y);
+  ScoreSlope result{e.log, std::vector<double>(d, 0)};
+  if (!(e.log > kNothing)) return result;
+  for (size_t k = 0; k < m; ++k)
+    for (size_t c = 0; c < d; ++c)
+      result.by_feature[c] += e.mean[k] * mean[k][c] + e.sigma[k] * sigma[k][c];
+  if (models_->feasibility()) {
+    Features own = x;  // no fidelity there
+    own.x.resize(d), own.active.resize(d);
+    const PredictionSlope p = models_->feasibility()->predict_slope(own);
+    const double deviation = std::sqrt(p.at.variance + 0.05), z = p.at.mean / deviation;
+    const LogCumulative log = log_cumulative(z);
+    result.score += log.log;
+    for (size_t c = 0; c < d; ++c)
+      result.by_feature[c] +=
+          log.slope * (p.mean[c] / deviation - z * p.variance[c] / (2 * deviation * deviation));
+  }
+  return result;
+}
+
+Prediction Surrogate::predict(size_t objective, const Point& point) const {
+  const auto& learned = models_->learned();
+  require(objective < learned.size() && learned[objective], "surrogate: objective {} has no model",
+          objective);
+  const auto at = std::count(learned.begin(), learned.begin() + ptrdiff_t(objective), true);
+  return gp(size_t(at)).predict(models_->features(point));
 }
 
 }  // namespace sparlet::search

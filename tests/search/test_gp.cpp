@@ -126,6 +126,77 @@ TEST_CASE("GP: gradients equal finite differences, masks and categories included
   }
 }
 
+TEST_CASE("GP: slopes of predictions equal finite differences; many at once equal one by one") {
+  Rng rng(5);
+  std::vector<Features> x, at;
+  std::vector<double> y;
+  for (int i = 0; i < 15; ++i) {
+    x.push_back(mixed(rng));
+    y.push_back(3 + 10 * rng.normal());
+  }
+  const Gp gp = Gp::with(kMixed, x, y, random_hyper(kMixed.size(), rng));
+  for (int i = 0; i < 8; ++i) at.push_back(mixed(rng));
+  const std::vector<Prediction> all = gp.predict(at);
+  for (size_t i = 0; i < at.size(); ++i) {
+    const PredictionSlope slope = gp.predict_slope(at[i]);
+    CHECK(slope.at.mean == doctest::Approx(all[i].mean));
+    CHECK(slope.at.variance == doctest::Approx(all[i].variance));
+    CHECK(gp.predict(at[i]).mean == doctest::Approx(all[i].mean));
+    for (size_t d = 0; d < kMixed.size(); ++d) {
+      if (kMixed[d].category || !at[i].active[d]) {
+        CHECK(slope.mean[d] == 0);
+        continue;
+      }
+      Features low = at[i], high = at[i];
+      low.x[d] -= 1e-5, high.x[d] += 1e-5;
+      const Prediction a = gp.predict(low), b = gp.predict(high);
+      CHECK(slope.mean[d] == doctest::Approx((b.mean - a.mean) / 2e-5).epsilon(1e-5).scale(1));
+      CHECK(slope.variance[d] ==
+            doctest::Approx((b.variance - a.variance) / 2e-5).epsilon(1e-5).scale(10));
+    }
+  }
+}
+
+TEST_CASE("GP: appended rows give what conditioning anew gives; known noise counts by point") {
+  Rng rng(12);
+  std::vector<Features> x;
+  std::vector<double> y;
+  for (int i = 0; i < 20; ++i) {
+    x.push_back(mixed(rng));
+    y.push_back(rng.normal());
+  }
+  // Output scale and centre are the first points', so let them be 0 and 1 of all.
+  y = standardised(y);
+  const std::vector<double> first = standardised({y.begin(), y.begin() + 12});
+  y = first;
+  for (int i = 12; i < 20; ++i) y.push_back(0);
+  const GpHyper h = random_hyper(kMixed.size(), rng);
+  const std::vector<Features> head(x.begin(), x.begin() + 12), tail(x.begin() + 12, x.end());
+  const Gp grown = Gp::with(kMixed, head, first, h).extended(tail, std::vector<double>(8, 0.0));
+  // The same by hand: one solve with the whole kernel matrix.
+  const auto rows = gp_kernel(kMixed, x, h);
+  const Features at = mixed(rng);
+  std::vector<Features> with_at = x;
+  with_at.push_back(at);
+  const auto all = gp_kernel(kMixed, with_at, h);
+  Eigen::MatrixXd k(20, 20);
+  Eigen::VectorXd c(20), centred(20);
+  for (int i = 0; i < 20; ++i) {
+    for (int j = 0; j < 20; ++j) k(i, j) = rows[size_t(i)][size_t(j)] + (i == j ? h.noise : 0);
+    c[i] = all[20][size_t(i)];
+    centred[i] = y[size_t(i)] - h.mean;
+  }
+  const Eigen::VectorXd solved = k.llt().solve(c);
+  CHECK(grown.predict(at).mean == doctest::Approx(h.mean + solved.dot(centred)));
+  CHECK(grown.predict(at).variance == doctest::Approx(h.outputscale - solved.dot(c)));
+
+  const std::vector<Features> two = {all_active({0.1}), all_active({0.9})};
+  Rng one(1);
+  const Gp noisy = Gp::fit({{}}, two, {0, 1}, one, {.noise = {4, 1e-8}});
+  CHECK(std::abs(noisy.predict(two[1]).mean - 1) < std::abs(noisy.predict(two[0]).mean - 0));
+  CHECK_THROWS_AS(Gp::fit({{}}, two, {0, 1}, one, {.noise = {4}}), Error);
+}
+
 TEST_CASE("GP: the kernel is positive semidefinite under any mask, and blind to inactive values") {
   Rng rng(6);
   for (int round = 0; round < 20; ++round) {

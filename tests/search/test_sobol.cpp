@@ -22,6 +22,26 @@ TEST_CASE("Sobol: the first points of Joe & Kuo's program") {
   for (size_t i = 0; i < expected.size(); ++i) CHECK(sobol.at(uint32_t(i)) == expected[i]);
 }
 
+// From PyTorch 1.13's SobolEngine, which reads Joe & Kuo's file.
+TEST_CASE("Sobol: points of far dimensions of Joe & Kuo's table") {
+  const std::vector<size_t> dimensions = {0, 1, 52, 53, 99, 500, 1023, 1110};
+  const std::vector<std::pair<uint32_t, std::vector<double>>> expected = {
+      {3, {0.25, 0.75, 0.25, 0.75, 0.25, 0.75, 0.25, 0.25}},
+      {77,
+       {0.8359375, 0.8359375, 0.3359375, 0.0390625, 0.8671875, 0.8203125, 0.7421875, 0.2265625}},
+      {500,
+       {0.439453125, 0.064453125, 0.544921875, 0.873046875, 0.861328125, 0.884765625, 0.826171875,
+        0.369140625}},
+      {999,
+       {0.1572265625, 0.9091796875, 0.5654296875, 0.1259765625, 0.4990234375, 0.6630859375,
+        0.0263671875, 0.6826171875}}};
+  const Sobol sobol(Sobol::table_size());
+  for (const auto& [index, values] : expected) {
+    const auto point = sobol.at(index);
+    for (size_t i = 0; i < dimensions.size(); ++i) CHECK(point[dimensions[i]] == values[i]);
+  }
+}
+
 TEST_CASE("Sobol: every dimension visits every cell once, plain and scrambled") {
   const int dimension = Sobol::table_size();
   CHECK(dimension >= 1024);

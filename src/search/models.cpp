@@ -1,0 +1,217 @@
+// Models: when GPs are fitted, what they are fitted to.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "search/surrogate.h"
+#include "tensor/error.h"
+
+namespace sparlet::search {
+
+namespace {
+
+// Refits are warm-started; each is due after a share of new observations that keeps its cost in
+// proportion.
+size_t fit_interval(size_t n) {
+  return n < 60 ? 1 : n < 200 ? 1 + n / 50 : n < 1000 ? n / 12 : n / 40;
+}
+
+bool feasible(const Observation& o) { return !o.values.empty(); }
+
+double quantile(std::vector<double> values, double at) {
+  std::sort(values.begin(), values.end());
+  return values[size_t(at * double(values.size() - 1))];
+}
+
+}  // namespace
+
+Models::Models(const Space& space, std::vector<Objective> objectives, std::vector<bool> learned,
+               SurrogateOptions options)
+    : space_(&space),
+      objectives_(std::move(objectives)),
+      learned_(std::move(learned)),
+      options_(std::move(options)),
+      softness_(objectives_.size(), 1) {
+  require(learned_.size() == objectives_.size(), "surrogate: {} of {} objectives marked as learnt",
+          learned_.size(), objectives_.size());
+}
+
+std::vector<Dimension> Models::dimensions() const {
+  std::vector<Dimension> dimensions = space_->dimensions();
+  if (!options_.mask)
+    for (Dimension& d : dimensions) d.conditional = false;
+  return dimensions;
+}
+
+Features Models::masked(Features f) const {
+  if (options_.mask) return f;
+  for (size_t c = 0; c < f.x.size(); ++c) {
+    if (!f.active[c]) f.x[c] = space_->dimensions()[c].category ? 0 : 0.5;
+    f.active[c] = 1;
+  }
+  return f;
+}
+
+Features Models::input(Features f, double fidelity) const {
+  f = masked(std::move(f));
+  if (lowest_fidelity_ < 1) {
+    f.x.push_back(1 - std::log(std::min(fidelity, 1.0)) / std::log(lowest_fidelity_));
+    f.active.push_back(1);
+  }
+  return f;
+}
+
+Features Models::features(const Point& point, double fidelity) const {
+  return input(space_->features(point), fidelity);
+}
+
+double Models::target(size_t objective, double value) const {
+  if (!learned_[objective] || !(value > 1)) return value;
+  const double s = softness_[objective];
+  return 1 + s * std::log1p((value - 1) / s);
+}
+
+std::vector<double> Models::targets(const std::vector<Observation>& all, size_t first,
+                                    size_t objective) const {
+  std::vector<double> y;
+  for (size_t i = first; i < all.size(); ++i)
+    if (feasible(all[i]))
+      y.push_back(target(objective, normalised(objectives_[objective], all[i].values[objective])));
+  return y;
+}
+
+std::vector<double> Models::noises(const std::vector<Observation>& all, size_t first,
+                                   size_t objective) const {
+  const Objective& o = objectives_[objective];
+  std::vector<double> noise;
+  bool any = false;
+  for (size_t i = first; i < all.size(); ++i) {
+    if (!feasible(all[i])) continue;
+    double variance = 0;
+    if (!all[i].noise.empty()) {
+      // Through the scale of the objective, to first order.
+      const double value = all[i].values[objective], step = 1e-4 * std::abs(value) + 1e-12;
+      const double slope = (normalised(o, value + step) - normalised(o, value)) / step;
+      variance = all[i].noise[objective] * slope * slope;
+      any = true;
+    }
+    noise.push_back(variance);
+  }
+  return any ? noise : std::vector<double>{};
+}
+
+void Models::update(const std::vector<Observation>& all, Rng& rng) {
+  refitted_ = false;
+  if (all.size() < fitted_) fitted_ = taken_ = 0;
+  const bool none = std::none_of(all.begin(), all.end(), feasible);
+  require(std::count(learned_.begin(), learned_.end(), true) == 0 || !none,
+          "surrogate: no observations");
+  const bool first_failure =
+      !fit_feasible_ && std::find_if_not(all.begin(), all.end(), feasible) != all.end();
+  const bool due = fitted_ == 0 || first_failure || all.size() >= fitted_ + fit_interval(fitted_);
+  if (due)
+    fit(all, &rng);
+  else if (all.size() > taken_)
+    append(all);
+  taken_ = all.size();
+}
+
+// Without a generator: with the hyperparameters as they are.
+void Models::fit(const std::vector<Observation>& all, Rng* rng) {
+  lowest_fidelity_ = 1;
+  for (const Observation& o : all) lowest_fidelity_ = std::min(lowest_fidelity_, o.fidelity);
+  std::vector<Dimension> dimensions = this->dimensions();
+  if (lowest_fidelity_ < 1) dimensions.push_back({});
+  std::vector<Features> x, any;
+  std::vector<double> label;
+  for (const Observation& o : all) {
+    any.push_back(masked(space_->features(o.point)));
+    label.push_back(feasible(o) ? 1 : -1);
+    if (feasible(o)) x.push_back(features(o.point, o.fidelity));
+  }
+  std::vector<GpHyper> hyper;
+  const auto fitted = [&](const std::vector<Dimension>& d, const std::vector<Features>& at,
+                          std::vector<double> y, std::vector<double> noise, bool cheap) {
+    const size_t k = hyper.size();
+    const bool warm = k < hyper_.size() && hyper_[k].lengthscale.size() == d.size();
+    GpOptions options = options_.gp;
+    options.noise = std::move(noise);
+    if (at.size() > 200) options.restarts = 0, options.max_evaluations = 50;
+    if (warm || cheap) {  // one fresh start now and then, against a poor optimum
+      options.restarts = all.size() % 8 == 0 && at.size() < 200 && !cheap ? 1 : 0;
+      options.max_evaluations = at.size() < 200 ? 40 : 20;
+    }
+    if (!rng && warm) {
+      hyper.push_back(hyper_[k]);
+      return Gp::with(d, at, std::move(y), hyper_[k], options.noise);
+    }
+    Rng fallback(all.size());
+    Gp gp = Gp::fit(d, at, std::move(y), rng ? *rng : fallback, options,
+                    warm ? std::optional(hyper_[k]) : std::nullopt);
+    hyper.push_back(gp.hyper());
+    return gp;
+  };
+  fit_models_.clear();
+  for (size_t k = 0; k < objectives_.size(); ++k) {
+    if (!learned_[k]) continue;
+    std::vector<double> values;
+    for (const Observation& o : all)
+      if (feasible(o)) values.push_back(normalised(objectives_[k], o.values[k]));
+    softness_[k] = std::max({1 - quantile(values, 0), 0.25 * (quantile(values, 0.5) - 1), 1e-6});
+    fit_models_.push_back(fitted(dimensions, x, targets(all, 0, k), noises(all, 0, k), false));
+  }
+  fit_feasible_.reset();
+  if (std::find(label.begin(), label.end(), -1.0) != label.end())
+    fit_feasible_ = fitted(this->dimensions(), any, label, {}, true);
+  hyper_ = std::move(hyper);
+  fitted_ = taken_ = all.size();
+  models_.clear();
+  for (const Gp& gp : fit_models_) models_.push_back(gp.extended({}, {}));
+  feasible_.reset();
+  if (fit_feasible_) feasible_ = fit_feasible_->extended({}, {});
+  refitted_ = rng != nullptr;
+}
+
+void Models::append(const std::vector<Observation>& all) {
+  std::vector<Features> x, any;
+  std::vector<double> label;
+  for (size_t i = fitted_; i < all.size(); ++i) {
+    any.push_back(masked(space_->features(all[i].point)));
+    label.push_back(feasible(all[i]) ? 1 : -1);
+    if (feasible(all[i])) x.push_back(features(all[i].point, all[i].fidelity));
+  }
+  models_.clear();
+  for (size_t k = 0; k < objectives_.size(); ++k)
+    if (learned_[k])
+      models_.push_back(fit_models_[models_.size()].extended(x, targets(all, fitted_, k),
+                                                             noises(all, fitted_, k)));
+  if (fit_feasible_) feasible_ = fit_feasible_->extended(any, label);
+}
+
+void Models::restore(const std::vector<Observation>& all, std::vector<GpHyper> hyper,
+                     size_t fitted) {
+  if (fitted == 0 || fitted > all.size() || hyper.empty()) return;
+  hyper_ = std::move(hyper);
+  fit({all.begin(), all.begin() + ptrdiff_t(fitted)}, nullptr);
+}
+
+std::vector<Values> Models::believed(const std::vector<Observation>& all) const {
+  std::vector<Values> rows;
+  std::vector<Features> x;
+  for (const Observation& o : all) {
+    if (!feasible(o)) continue;
+    rows.push_back(normalised(objectives_, o.values));
+    x.push_back(features(o.point));
+  }
+  size_t at = 0;
+  for (size_t k = 0; k < objectives_.size() && !x.empty(); ++k) {
+    if (!learned_[k]) continue;
+    const std::vector<double> mean = models_[at++].means(x);
+    for (size_t i = 0; i < rows.size(); ++i) rows[i][k] = mean[i];
+  }
+  return rows;
+}
+
+void Models::set_hyper(std::vector<GpHyper> hyper) { hyper_ = std::move(hyper); }
+
+}  // namespace sparlet::search
