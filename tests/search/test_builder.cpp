@@ -96,7 +96,7 @@ TEST_CASE("inherit: leading channels, centred kernels, batch-norm state, new lay
   for (float& v : parent.params[size_t(parent.graph.at(mean))].write<float>()) v = 7;
   const Net fresh = build(
       "blocks=2 block_1_layer_1_filters=6 block_1_layer_1_kernel=5 block_2_layer_1_filters=3", 2);
-  const Inherited made = inherit(parent, fresh);
+  const Inherited made = inherit(parent, fresh, {.preserve = false});
   const auto old = parent.value("b1.l1.conv.w").read(), now = made.net.value("b1.l1.conv.w").read(),
              start = fresh.value("b1.l1.conv.w").read();
   for (size_t o = 0; o < 6; ++o)
@@ -127,7 +127,7 @@ TEST_CASE("inherit: dense weights behind flatten keep their channel and place") 
   const Net parent =
       build("head=flatten block_1_layer_1_filters=2 block_1_layer_1_stride=2", 1);  // 2×14×14
   const Net fresh = build("head=flatten block_1_layer_1_filters=3", 2);             // 3×28×28
-  const Inherited made = inherit(parent, fresh);
+  const Inherited made = inherit(parent, fresh, {.preserve = false});
   const auto old = parent.value("out.w").read(), now = made.net.value("out.w").read(),
              start = fresh.value("out.w").read();
   for (size_t o : {0, 9})
