@@ -46,6 +46,9 @@ struct TrainArgs {
   double prune = 0;
   // Given as "train.optimizer=sgd": --optimizer, --schedule, --batch and --rate come first.
   std::vector<std::string> set;
+  std::string sparse, distribution = "erk";  // a method of sparse training; none: dense
+  double density = 0.1;
+  std::filesystem::path sparse_log;
   uint64_t seed = 1;
   std::filesystem::path out = "model.spt";
   bool json = false;
@@ -61,6 +64,15 @@ struct OptimizeArgs {
   bool timing = false;
 };
 void optimize(const OptimizeArgs&);
+
+struct PruneArgs {
+  std::filesystem::path model, out;
+  double sparsity = 0, channels = 0;
+  std::string distribution;  // global: ranked over the whole net
+  std::vector<std::string> keep, keep_layers;
+  bool biases = false, compact = false;
+};
+void prune(const PruneArgs&);
 
 struct EvalArgs {
   std::filesystem::path model;

@@ -106,11 +106,45 @@ void add_train(CLI::App& app, TrainArgs& a) {
        "(docs/config.md)")
       ->allow_extra_args(false);
   c.add_option("--prune", a.prune, "share of the weights to remove")->capture_default_str();
+  c.add_option("--sparse", a.sparse,
+               "train sparse by static, set, snfs, rigl, rigl-itop, snip, gmp or feedback");
+  c.add_option("--density", a.density, "with --sparse: share of the weights that are there")
+      ->capture_default_str();
+  c.add_option("--distribution", a.distribution, "with --sparse: uniform, first-dense, er or erk")
+      ->capture_default_str();
+  c.add_option("--sparse-log", a.sparse_log, "CSV of what each update dropped and grew");
   c.add_option("--seed", a.seed)->capture_default_str();
   c.add_option("--out", a.out, "int8 model; the float one goes beside it (.float.spt)")
       ->capture_default_str();
   c.add_flag("--json", a.json, "as JSON");
-  c.callback([&a] { cli::train(a); });
+  c.callback([&a, &c] {
+    for (const char* option : {"--density", "--distribution", "--sparse-log"})
+      require(!a.sparse.empty() || c.count(option) == 0, "{}: of no use without --sparse", option);
+    cli::train(a);
+  });
+}
+
+void add_prune(CLI::App& app, PruneArgs& a) {
+  CLI::App& c = *app.add_subcommand("prune", "remove weights or channels of a float model");
+  c.add_option("model", a.model, "float .spt file")->required();
+  c.add_option("--out", a.out, "file")->required();
+  c.add_option("--sparsity", a.sparsity, "share of the weights to mask, the least magnitudes");
+  c.add_option("--distribution", a.distribution,
+               "global (ranked over the net), uniform, first-dense, er or erk; default global");
+  c.add_option("--keep", a.keep, "a weight to leave alone, as fc.w; may be given again")
+      ->allow_extra_args(false);
+  c.add_flag("--biases", a.biases, "biases too");
+  c.add_option("--channels", a.channels, "share of the channels to remove for real");
+  c.add_option("--keep-layer", a.keep_layers, "a layer whose channels stay; may be given again")
+      ->allow_extra_args(false);
+  c.add_flag("--compact", a.compact, "then remove channels that do nothing");
+  c.callback([&a, &c] {
+    for (const char* option : {"--distribution", "--keep", "--biases"})
+      require(a.sparsity > 0 || c.count(option) == 0, "{}: of no use without --sparsity", option);
+    require(a.channels > 0 || c.count("--keep-layer") == 0,
+            "--keep-layer: of no use without --channels");
+    cli::prune(a);
+  });
 }
 
 void add_optimize(CLI::App& app, OptimizeArgs& a) {
@@ -262,6 +296,7 @@ int main(int argc, char** argv) {
   TestArgs test;
   TrainArgs train;
   OptimizeArgs optimize;
+  PruneArgs prune;
   EvalArgs eval;
   PredictArgs predict;
   CostArgs cost;
@@ -274,6 +309,7 @@ int main(int argc, char** argv) {
   add_test(app, test);
   add_train(app, train);
   add_optimize(app, optimize);
+  add_prune(app, prune);
   add_eval(app, eval);
   add_predict(app, predict);
   add_cost(app, cost);

@@ -5,9 +5,11 @@
 
 #include "cli/commands.h"
 #include "cli/model.h"
+#include "cli/sparse.h"
 #include "cli/table.h"
 #include "deploy/spt.h"
 #include "search/pipeline.h"
+#include "sparse/report.h"
 #include "tensor/error.h"
 
 namespace sparlet::cli {
@@ -48,6 +50,7 @@ search::Config config_of(const TrainArgs& a) {
 void train(const TrainArgs& args) {
   require(args.epochs >= 1, "--epochs: {} is not at least 1", args.epochs);
   require(args.prune >= 0 && args.prune < 1, "--prune: {} is not in 0 .. 1", args.prune);
+  check_sparse(args);
   const search::Config config = config_of(args);
   require(config.train.learning_rate > 0, "--rate: {} is not above 0", config.train.learning_rate);
   deploy::check_target(args.out);
@@ -69,13 +72,14 @@ void train(const TrainArgs& args) {
                e.epoch + 1, args.epochs, e.train_loss, 100 * e.validation_error, e.seconds);
     return true;
   };
-  const Trained trained = pipeline.train({.net = fresh,
-                                          .point = point,
-                                          .data = data,
-                                          .epochs = args.epochs,
-                                          .user = pipeline.user,
-                                          .progress = progress},
-                                         rng);
+  const search::TrainJob job{.net = fresh,
+                             .point = point,
+                             .data = data,
+                             .epochs = args.epochs,
+                             .user = pipeline.user,
+                             .progress = progress};
+  const Trained trained = args.sparse.empty() ? pipeline.train(job, rng)
+                                              : train_sparse(args, config, job, rng);
   require(!trained.diverged, "train: the loss blew up; a smaller --rate than {} may help",
           config.train.learning_rate);
   deploy::save(trained.net, float_path(args.out));
@@ -92,6 +96,7 @@ void train(const TrainArgs& args) {
     fmt::print("{}\n", out.dump(2));
     return;
   }
+  if (!args.sparse.empty()) fmt::print("{}", sparse::sparsity_table(trained.net));
   fmt::print("validation accuracy {:.2f} % (float {:.2f} %)\n{}{}: written, {} too\n",
              100 * (1 - validation), 100 * (1 - trained.validation_error), cost_summary(cost),
              args.out.string(), float_path(args.out).string());

@@ -9,6 +9,26 @@
 #include "tensor/error.h"
 
 namespace sparlet::search {
+
+Recipe recipe_of(const TrainingOptions& options, bool channels_first, const TrainJob& job) {
+  Recipe recipe{.optimizer = optimizer_of(options, job.point)};
+  TrainOptions& o = recipe.options;
+  const int64_t samples = job.data.train.size();
+  o.epochs = job.epochs;
+  o.batch = std::clamp<int64_t>(job.point.integer("batch_size", options.batch_size), 1, samples);
+  const int64_t batches = samples / o.batch;
+  recipe.steps = job.epochs * ((batches + options.accumulate - 1) / options.accumulate);
+  o.schedule = schedule_of(options, job.point, recipe.steps);
+  o.loss = loss_of(options, job.data);
+  o.augment = augment_of(options, job.data.spec.shape, channels_first);
+  o.warmup_steps = options.warmup_steps;
+  o.clip_norm = float(options.clip_norm);
+  o.accumulate = options.accumulate;
+  o.patience = options.patience;
+  o.progress = job.progress;
+  return recipe;
+}
+
 namespace {
 
 // The net that training starts from: the parent's weights, and its masks where they leave the child
@@ -29,22 +49,7 @@ Net starting_net(const TrainJob& job, double target) {
 Trained train_default(const TrainingOptions& options, const PruningOptions& pruning,
                       bool channels_first, const TrainJob& job, Rng& rng) {
   const double target = pruning_target(pruning, job.point);
-  const int64_t samples = job.data.train.size();
-  TrainOptions train_options;
-  train_options.epochs = job.epochs;
-  train_options.batch =
-      std::clamp<int64_t>(job.point.integer("batch_size", options.batch_size), 1, samples);
-  const int64_t batches = samples / train_options.batch;
-  const int64_t total =
-      job.epochs * ((batches + options.accumulate - 1) / options.accumulate);  // steps
-  train_options.schedule = schedule_of(options, job.point, total);
-  train_options.loss = loss_of(options, job.data);
-  train_options.augment = augment_of(options, job.data.spec.shape, channels_first);
-  train_options.warmup_steps = options.warmup_steps;
-  train_options.clip_norm = float(options.clip_norm);
-  train_options.accumulate = options.accumulate;
-  train_options.patience = options.patience;
-  train_options.progress = job.progress;
+  auto [optimizer, train_options, total] = recipe_of(options, channels_first, job);
   if (target > 0) {
     const auto begin = int64_t(double(total) * pruning.begin);
     const int64_t end = std::max(begin + 1, int64_t(double(total) * pruning.end));
@@ -55,8 +60,7 @@ Trained train_default(const TrainingOptions& options, const PruningOptions& prun
                          .every = std::max<int64_t>(1, (end - begin) / 40)}));
     train_options.checkpoint_from_step = std::min(end, total);
   }
-  return train(starting_net(job, target), job.data, optimizer_of(options, job.point), train_options,
-               rng);
+  return train(starting_net(job, target), job.data, optimizer, train_options, rng);
 }
 
 quant::Encoding encoding_of(const std::string& word) {

@@ -26,6 +26,14 @@ struct TrainJob {
   const UserTable& user;
   std::function<bool(const EpochReport&)> progress = {};
 };
+// The [train] table of a config for a job: all that is not pruning.
+struct Recipe {
+  Optimizer optimizer;
+  TrainOptions options;
+  int64_t steps = 0;  // of the whole run
+};
+Recipe recipe_of(const TrainingOptions&, bool channels_first, const TrainJob&);
+
 // The trained float net; masks stay in it (children inherit them).
 using TrainStep = std::function<Trained(const TrainJob&, Rng&)>;
 

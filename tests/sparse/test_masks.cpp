@@ -7,6 +7,7 @@
 #include "nn/layers.h"
 #include "sparse/masks.h"
 #include "sparse/prune.h"
+#include "sparse/report.h"
 #include "tensor/error.h"
 
 using namespace sparlet;
@@ -172,4 +173,22 @@ TEST_CASE("fresh weights by the connections' fan have the activations' variance 
       CHECK(square / 300 == doctest::Approx(wanted).epsilon(0.06));
     }
   }
+}
+
+TEST_CASE("costs by weight: connections and multiply-accumulates, and those of training") {
+  Rng rng(9);
+  const Net net = sparse::random_mask(mlp(1), {.sparsity = 0.75}, rng);
+  const auto rows = sparse::weight_costs(net);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].macs == 1200);
+  CHECK(rows[0].effective == doctest::Approx(300));
+  CHECK(rows[1].connections == 150);
+  CHECK(sparse::training_macs(net) == doctest::Approx(3 * 450));
+  CHECK(sparse::training_macs(net, 100) == doctest::Approx(3 * 450 + 13.5));
+  const std::string table = sparse::sparsity_table(net);
+  CHECK(table.find("75.00%") != std::string::npos);
+  CHECK(table.find("f2.w") != std::string::npos);
+  // The two matrices of a recurrent layer share its work by size.
+  const auto mixed = sparse::weight_costs(mixed_net(1));
+  CHECK(mixed[3].macs == 2 * mixed[4].macs);
 }

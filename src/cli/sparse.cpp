@@ -1,0 +1,92 @@
+#include "cli/sparse.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+
+#include "sparse/dynamic.h"
+#include "sparse/feedback.h"
+#include "sparse/masks.h"
+#include "sparse/prune.h"
+#include "sparse/score.h"
+#include "tensor/error.h"
+#include "tensor/nearest.h"
+
+namespace sparlet::cli {
+namespace {
+
+const std::vector<std::string> kMethods{"static",    "set",  "snfs", "rigl",
+                                        "rigl-itop", "snip", "gmp",  "feedback"};
+
+// One line an update and weight: step, fraction, weight, what was dropped, grown, regrown, what is
+// left.
+std::function<void(const sparse::UpdateReport&)> log_to(const std::filesystem::path& path) {
+  const auto file = std::make_shared<std::ofstream>(path);
+  require(file->good(), "--sparse-log: {} cannot be written", path.string());
+  *file << "step,drop_fraction,weight,size,dropped,grown,regrown,connections,density\n";
+  return [file](const sparse::UpdateReport& report) {
+    for (const auto& w : report.weights)
+      *file << fmt::format("{},{:.6f},{},{},{},{},{},{},{:.6f}\n", report.step,
+                           report.drop_fraction, w.name, w.size, w.dropped, w.grown, w.regrown,
+                           w.after, double(w.after) / double(w.size));
+    file->flush();
+  };
+}
+
+}  // namespace
+
+void check_sparse(const TrainArgs& a) {
+  if (a.sparse.empty()) {
+    require(a.sparse_log.empty(), "--sparse-log: of no use without --sparse");
+    return;
+  }
+  require(std::ranges::find(kMethods, a.sparse) != kMethods.end(), "--sparse: '{}' is none of {}{}",
+          a.sparse, fmt::join(kMethods, ", "), did_you_mean(a.sparse, kMethods));
+  require(a.density > 0 && a.density <= 1, "--density: {} is not in 0 .. 1", a.density);
+  require(a.prune == 0, "--prune: of no use with --sparse, whose share is --density");
+  const bool moves = a.sparse == "set" || a.sparse == "snfs" || a.sparse.starts_with("rigl");
+  require(moves || a.sparse_log.empty(), "--sparse-log: {} does not move connections", a.sparse);
+  sparse::distribution_from(a.distribution);  // throws
+}
+
+Trained train_sparse(const TrainArgs& a, const search::Config& config, const search::TrainJob& job,
+                     Rng& rng) {
+  const double sparsity = 1 - a.density;
+  const sparse::Distribution distribution = sparse::distribution_from(a.distribution);
+  search::Recipe recipe = search::recipe_of(config.train, config.data.channels_first, job);
+  TrainOptions& options = recipe.options;
+  const int64_t steps = recipe.steps, end = std::max<int64_t>(1, steps * 3 / 4);
+  Net net = job.net;
+  if (a.sparse == "gmp" || a.sparse == "feedback") {
+    net = sparse::mask(net, {});
+    options.checkpoint_from_step = end;
+    const int64_t every = std::max<int64_t>(1, end / 50);
+    options.hooks.push_back(a.sparse == "gmp" ? sparse::gradual({.target = sparsity,
+                                                                 .begin = 0,
+                                                                 .end = end,
+                                                                 .every = every,
+                                                                 .distribution = distribution})
+                                              : sparse::feedback({.target = sparsity,
+                                                                  .begin = 0,
+                                                                  .end = end,
+                                                                  .every = 16,
+                                                                  .distribution = distribution}));
+  } else if (a.sparse == "snip") {
+    net = sparse::snip(net, job.data.train, {.sparsity = sparsity, .distribution = distribution},
+                       rng);
+  } else {
+    net = sparse::random_mask(net, {.sparsity = sparsity, .distribution = distribution}, rng);
+    net = sparse::sparse_initialized(net, {}, rng);
+    sparse::DynamicOptions o = sparse::dynamic_from(a.sparse);
+    o.seed = a.seed;
+    // The papers' 100 steps are few of theirs: at least ten updates of a short run.
+    if (o.updates.every > 0) o.updates.every = std::clamp<int64_t>(steps / 10, 1, o.updates.every);
+    if (!a.sparse_log.empty()) o.report = log_to(a.sparse_log);
+    options.hooks.push_back(sparse::dynamic(o));
+  }
+  return train(net, job.data, recipe.optimizer, options, rng);
+}
+
+}  // namespace sparlet::cli
