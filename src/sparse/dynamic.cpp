@@ -1,5 +1,6 @@
 #include "sparse/dynamic.h"
 
+#include "nn/slots.h"
 #include "sparse/engine.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
@@ -74,6 +75,23 @@ Hook dynamic(const DynamicOptions& options) {
       });
 }
 
+namespace {
+
+// With the same graph it loads; else it is made anew. State follows the entries of sparse weights.
+void go_on(Executor& executor, const Net& net) {
+  const ExecutorOptions options = executor.options();
+  const bool same = hash(executor.net().graph) == hash(net.graph);
+  if (same && !patterns_differ(executor.net(), net)) return executor.load(net);
+  const std::vector<KeptSlots> kept = keep_slots(executor, options.slots);
+  if (same)
+    executor.load(net);
+  else
+    executor = Executor(net, options);
+  restore_slots(executor, kept);
+}
+
+}  // namespace
+
 struct Dynamic::State {
   Executor& executor;
   UpdateRule rule;
@@ -114,7 +132,7 @@ bool Dynamic::step(int64_t step, double fraction, int64_t samples) {
   if (!(s.engine.options().replaces_step && s.engine.due(now)))
     s.executor.step(s.rule, s.rate, step);
   const std::optional<Net> changed = s.engine.update(s.executor, now);
-  if (changed) s.executor.load(*changed);
+  if (changed) go_on(s.executor, *changed);
   return changed.has_value();
 }
 

@@ -1,6 +1,7 @@
 // Dynamic sparse training: a net keeps its number of connections, and moves them while it trains.
-// As a hook of train(), or step by step in a loop of one's own. Works on masked weights (masks.h):
-// random_mask() draws the first connections. Weights without a mask stay as they are.
+// As a hook of train(), or step by step in a loop of one's own. Works on masked weights (masks.h) and on
+// sparse ones (convert.h), which train faster: random_mask() draws the first connections. Plain weights stay
+// as they are.
 #pragma once
 #include <memory>
 
@@ -48,7 +49,7 @@ struct DynamicOptions {
   bool round_up = false;
   Fresh fresh = Fresh::zeros;
   double divisor = 1;
-  // Optimiser state of grown connections is 0, but its first value this × gradient.
+  // Optimiser state of grown connections is 0, but its first value this × gradient (masked weights only).
   float fresh_slot = 0;
   // The update takes the place of the optimiser's step (Evci et al., algorithm 1), or follows it.
   bool replaces_step = false;

@@ -52,14 +52,10 @@ struct Engine::Layer {
 
 Engine::Engine(const DynamicOptions& options) : options_(options) { check(options); }
 
-// Those with a mask: the others are dense, and stay it.
+// Those with a mask or entries: the others are dense, and stay it.
 std::vector<Weight> Engine::weights(const Graph& graph) const {
   std::vector<Weight> list = weights_of(graph, options_.keep_out);
-  for (const Weight& weight : list)
-    if (weight.format)
-      fail("{}: is {}, dynamic sparse training works on masks: convert it to masked first",
-           weight.name, name_of(*weight.format));
-  std::erase_if(list, [](const Weight& weight) { return weight.mask < 0; });
+  std::erase_if(list, [](const Weight& weight) { return !weight.has_pattern(); });
   return list;
 }
 
@@ -318,7 +314,10 @@ std::optional<Net> Engine::update(Executor& executor, const Moment& now) {
       return options_.fresh_slot * gradient(executor, *layer.weight, row, row + 1)
                                        .read()[size_t(at - row * row_size(*layer.weight))];
     };
-    for (int k = 0; k < executor.options().slots; ++k)
+    require(!layer.weight->format || options_.fresh_slot == 0,
+            "{}: fresh_slot is for masked weights; entries of sparse ones begin with 0",
+            layer.weight->name);
+    for (int k = 0; !layer.weight->format && k < executor.options().slots; ++k)
       move_slot(executor, *layer.weight, k, layer.now.at, layer.fresh,
                 k == 0 && options_.fresh_slot != 0 ? first_slot : std::function<float(int32_t)>{});
     report.weights.push_back({.name = layer.weight->name,

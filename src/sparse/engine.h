@@ -15,7 +15,7 @@ class Engine {
   // needs of it.
   void gather(const Executor&, const Moment&, int batch, int batches, int64_t samples);
   // The net with other connections, where an update is due. Optimiser state of the executor's masked
-  // weights is moved along.
+  // weights is moved along; that of sparse ones by whoever goes on with the net (nn/slots.h).
   std::optional<Net> update(Executor&, const Moment&);
 
   bool due(const Moment& now) const { return sparse::due(options_.updates, now); }

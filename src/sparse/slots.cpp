@@ -6,6 +6,10 @@ std::vector<float> slots_of(const Executor& executor, const Weight& weight,
                             std::span<const int32_t> at, int index) {
   const Tensor all = executor.slot(weight.param, index);
   std::vector<float> out;
+  if (weight.format) {  // by entry
+    out.assign(all.read().begin(), all.read().begin() + int64_t(at.size()));
+    return out;
+  }
   for (const int32_t i : at) out.push_back(all.read()[size_t(i)]);
   return out;
 }

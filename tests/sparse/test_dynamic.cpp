@@ -7,6 +7,7 @@
 
 #include "nets.h"
 #include "nn/batches.h"
+#include "sparse/convert.h"
 #include "sparse/dynamic.h"
 #include "sparse/masks.h"
 #include "sparse/prune.h"
@@ -434,4 +435,35 @@ TEST_CASE("SET's sign rule drops the same share of either sign") {
   CHECK(score[4] < score[2]);
   CHECK(score[3] < score[1]);
   CHECK(score[3] < score[4]);  // the least of two negatives goes before the third of four positives
+}
+
+TEST_CASE("sparse weights move the connections that masked ones do, in a loop and as a hook") {
+  for (const char* method : {"set", "rigl", "snfs"}) {
+    CAPTURE(method);
+    const Data data = toy_digits();
+    Rng init(1);
+    const Net masked = sparse_net(digits_mlp(data.spec, init), 0.8, 11);
+    const Net csr = sparse::convert(masked, sparse::Format::csr);
+    REQUIRE(sparse::weights_of(csr.graph)[0].format);
+    const sparse::DynamicOptions o = often(sparse::dynamic_from(method));
+    const Sgd optimizer{.rate = 0.02f, .momentum = 0.9f};
+    Rng a(5), b(5);
+    const TrainOptions options{.epochs = 2, .batch = 32, .hooks = {sparse::dynamic(o)}};
+    const Trained one = train(masked, data, optimizer, options, a);
+    const Trained two = train(csr, data, optimizer, options, b);
+    const Net back = sparse::convert(two.net, sparse::Format::masked);
+    for (const char* name : {"f1.w", "f2.w"}) {
+      CHECK(one.net.value(std::string(name) + ".mask") == back.value(std::string(name) + ".mask"));
+      CHECK(distance(one.net.value(name), back.value(name)) < 1e-3);
+    }
+    Loop left(masked, optimizer, o), right(csr, optimizer, o);
+    for (int64_t step = 1; step <= 9; ++step) {
+      left.batch(step), right.batch(step);
+      CHECK(left.dynamic.step(step, double(step) / 20) ==
+            right.dynamic.step(step, double(step) / 20));
+    }
+    const Net now = sparse::convert(right.executor.trained(), sparse::Format::masked);
+    CHECK(now.value("f1.w.mask") == left.executor.trained().value("f1.w.mask"));
+    CHECK(distance(now.value("f1.w"), left.executor.trained().value("f1.w")) < 1e-3);
+  }
 }
