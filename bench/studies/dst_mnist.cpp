@@ -40,7 +40,11 @@ struct Args {
 
 std::vector<std::string> words(const std::string& list) {
   std::vector<std::string> out{""};
-  for (const char c : list) c == ',' ? out.emplace_back() : out.back().push_back(c);
+  for (const char c : list)
+    if (c == ',')
+      out.emplace_back();
+    else
+      out.back().push_back(c);
   return out;
 }
 
