@@ -173,6 +173,27 @@ TEST_CASE("optimizer: infeasible trials cost only themselves") {
   CHECK(front >= 6);
 }
 
+// Known defect: the regression on labels is too unsure between refused points, so most proposals
+// fall among them. The day this passes, doctest says so: take the mark away.
+TEST_CASE("optimizer: infeasible regions are learnt" * doctest::should_fail()) {
+  int refused[2] = {0, 0}, trials[2] = {0, 0};
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    Optimizer optimizer(two_problem(), {.seed = seed});
+    for (int t = 0; t < 45; ++t) {
+      const auto asked = *optimizer.ask();
+      const bool late = t >= 25;
+      ++trials[late];
+      if (asked.point.number("a") < 0.6) {
+        ++refused[late];
+        optimizer.tell_infeasible(t);
+      } else {
+        optimizer.tell(t, values_of(asked.point));
+      }
+    }
+  }
+  CHECK(refused[1] < 0.4 * trials[1]);
+}
+
 TEST_CASE("optimizer: known objectives are exact, may be left out, may not be contradicted") {
   Problem problem = two_problem();
   problem.learned = {true, false};
