@@ -6,6 +6,8 @@
 // The checkpoint of each run is the best epoch on validation; the method of each density is the best
 // mean on validation; test is looked at once, for the table. Densities count weights without biases.
 // Every run is a process of its own, so that its memory is its own.
+#include <malloc.h>
+
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -33,7 +35,8 @@ struct Args {
   std::vector<std::string> methods{"dense", "static", "set", "rigl",    "rigl-itop",
                                    "snfs",  "snip",   "gmp", "feedback"};
   int64_t batch = 128, train = 0;
-  float rate = 0.1f;
+  float rate = 0.1f, decay = 1e-4f, smoothing = 0;
+  int64_t shift = 0;
   std::string format = "csr", path, one;
   uint64_t seed = 1;
 };
@@ -66,6 +69,12 @@ Args parse(int argc, char** argv) {
       a.batch = std::stoll(value);
     else if (key == "--rate")
       a.rate = std::stof(value);
+    else if (key == "--decay")
+      a.decay = std::stof(value);
+    else if (key == "--smoothing")
+      a.smoothing = std::stof(value);
+    else if (key == "--shift")
+      a.shift = std::stoll(value);
     else if (key == "--format")
       a.format = value;
     else if (key == "--train")
@@ -102,12 +111,31 @@ struct Plan {
   TrainOptions options;
 };
 
+// Goes on with sparse weights, every 100 steps looking whether it is time to.
+Hook sparse_when(std::function<bool(const TrainState&)> time, sparse::Format format) {
+  return Hook([=](const TrainState& state) -> std::optional<Net> {
+    if (state.step % 100 != 0 || !time(state)) return {};
+    for (const sparse::Weight& weight : sparse::weights_of(state.executor.net().graph))
+      if (!weight.format) return sparse::convert(state.executor.trained(), format);
+    return {};
+  });
+}
+Hook sparse_below(double density, sparse::Format format) {
+  return sparse_when(
+      [=](const TrainState& s) { return sparse::density(s.executor.net()) < density; }, format);
+}
+Hook sparse_from(int64_t step, sparse::Format format) {
+  return sparse_when([=](const TrainState& s) { return s.step > step; }, format);
+}
+
 Plan plan_of(const Args& a, const std::string& method, double density, const Data& data, Rng& rng) {
   Plan plan{a.net == "mlp" ? nn::mlp(data.spec, rng) : nn::lenet5_caffe(data.spec, rng), {}};
   TrainOptions& o = plan.options;
   o.epochs = a.epochs;
   o.batch = a.batch;
   o.schedule = Cosine{};
+  o.loss = CrossEntropy{.label_smoothing = a.smoothing};
+  if (a.shift > 0) o.augment = shift(a.shift);
   const int64_t steps = a.epochs * (data.train.size() / a.batch);
   const auto format = sparse::format_from(a.format);
   if (method == "dense") return plan;
@@ -115,14 +143,16 @@ Plan plan_of(const Args& a, const std::string& method, double density, const Dat
     plan.net = sparse::mask(plan.net, {});
     o.checkpoint_from_step = steps * 3 / 4;
     o.hooks = {sparse::gradual(
-        {.target = 1 - density, .begin = steps / 20, .end = steps * 3 / 4, .every = 100})};
+                   {.target = 1 - density, .begin = steps / 20, .end = steps * 3 / 4, .every = 100}),
+               sparse_below(0.15, format)};
     return plan;
   }
   if (method == "feedback") {
     plan.net = sparse::mask(plan.net, {});
     o.checkpoint_from_step = steps * 3 / 4;
     o.hooks = {
-        sparse::feedback({.target = 1 - density, .begin = 0, .end = steps * 3 / 4, .every = 16})};
+        sparse::feedback({.target = 1 - density, .begin = 0, .end = steps * 3 / 4, .every = 16}),
+        sparse_from(steps * 3 / 4, format)};
     return plan;
   }
   if (method == "snip") {
@@ -146,23 +176,31 @@ Outcome run_one(const Args& a) {
   const double density = std::stod(a.one.substr(colon + 1));
   const Data data = load_data({.source = "mnist", .path = a.path, .train = a.train});
   Rng rng(a.seed);
-  // SNIP's scoring step is dense: it counts neither as training time nor as its memory.
+  malloc_trim(0);
+  const double before = study::megabytes("VmRSS:");
   const Plan plan = plan_of(a, method, density, data, rng);
-  const double before = study::peak_megabytes();
+  // SNIP's scoring step is dense: it counts neither as training time nor as its memory.
+  malloc_trim(0);
+  study::forget_peak();
+  const double start = study::processor_seconds();
   const Trained t =
-      train(plan.net, data, Sgd{.rate = a.rate, .momentum = 0.9f, .weight_decay = 1e-4f},
+      train(plan.net, data, Sgd{.rate = a.rate, .momentum = 0.9f, .weight_decay = a.decay},
             plan.options, rng);
+  const double seconds = study::processor_seconds() - start,
+               memory = study::megabytes("VmHWM:") - before;
   return {.validation = 100 * (1 - t.validation_error),
           .test = 100 * (1 - error_of(t.net, data.test)),
-          .seconds = t.seconds,
-          .memory = study::peak_megabytes() - before,
+          .seconds = seconds,
+          .memory = memory,
           .weights = connections_in(t.net)};
 }
 
 Outcome in_process(const Args& a, const char* self, const std::string& one, int seed) {
   std::string command = fmt::format(
-      "'{}' --net {} --one {} --seed {} --epochs {} --batch {} --rate {} --format {} --train {}",
-      self, a.net, one, seed, a.epochs, a.batch, a.rate, a.format, a.train);
+      "'{}' --net {} --one {} --seed {} --epochs {} --batch {} --rate {} --decay {} --smoothing {} "
+      "--shift {} --format {} --train {}",
+      self, a.net, one, seed, a.epochs, a.batch, a.rate, a.decay, a.smoothing, a.shift, a.format,
+      a.train);
   if (!a.path.empty()) command += fmt::format(" --path '{}'", a.path);
   FILE* pipe = popen(command.c_str(), "r");
   require(pipe != nullptr, "dst_mnist: cannot start {}", self);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -26,12 +27,22 @@ inline std::optional<std::filesystem::path> folder(int argc, char** argv, int at
   return {};
 }
 
-// The most memory this process ever had, in MB of 10^6 bytes (VmHWM of proc(5)).
-inline double peak_megabytes() {
+// Memory of this process in MB of 10^6 bytes: "VmRSS:" what it has, "VmHWM:" the most it had (proc(5)).
+inline double megabytes(std::string_view which) {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)
-    if (double kibibytes = 0; word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024e-6;
+    if (double kibibytes = 0; word == which && status >> kibibytes) return kibibytes * 1024e-6;
   return 0;
+}
+inline double peak_megabytes() { return megabytes("VmHWM:"); }
+// From here on VmHWM is the most since now.
+inline void forget_peak() { std::ofstream("/proc/self/clear_refs") << 5; }
+
+// Processor time of this process so far: it does not count what others run meanwhile.
+inline double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
 }
 
 }  // namespace study

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 #include "nn/init.h"
@@ -21,6 +22,11 @@ template <class F>
 void by_rows(const Weight& weight, const F& f) {
   for (int64_t begin = 0; begin < weight.shape[0]; begin += kRows)
     f(begin, std::min(begin + kRows, weight.shape[0]));
+}
+
+// The steps after which a momentum has forgotten a gradient, to a float's last bit.
+int64_t memory_of(float momentum) {
+  return int64_t(std::ceil(-24 * std::numbers::ln2 / std::log(double(momentum))));
 }
 
 int64_t row_size(const Weight& weight) { return weight.size() / weight.shape[0]; }
@@ -69,7 +75,8 @@ void Engine::gather(const Executor& executor, const Moment& now, int batch, int 
                     int64_t samples) {
   if (batch == 0) sums_.clear(), samples_ = 0;
   if (now.step == 1 && batch == 0) momentum_.clear();
-  const bool keeps = options_.momentum > 0, last = batch + 1 == batches;
+  const int64_t left = options_.momentum > 0 ? steps_to_next(options_.updates, now) : -1;
+  const bool keeps = left >= 0 && left < memory_of(options_.momentum), last = batch + 1 == batches;
   if (!keeps && (batches == 1 || !due(now))) return;
   samples_ += samples;
   for (const Weight& weight : weights(executor.net().graph)) {
@@ -77,8 +84,8 @@ void Engine::gather(const Executor& executor, const Moment& now, int batch, int 
     if (keeps && !momentum_.contains(weight.name)) momentum_[weight.name] = Tensor(weight.shape);
     by_rows(weight, [&](int64_t begin, int64_t end) {
       const size_t first = size_t(begin * row_size(weight));
-      const Tensor g = executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
       if (batches > 1) {
+        const Tensor g = executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
         float* sum = sums_[weight.name].write().data() + first;
         for (const float v : g.read()) *sum++ += float(samples) * v;
       }

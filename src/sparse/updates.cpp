@@ -18,6 +18,12 @@ Span span_of(const Updates& o, const Moment& now) {
   return {double(o.begin) * one, o.end < 0 ? o.stop : std::min(o.stop, double(o.end) * one)};
 }
 
+int64_t every_of(const Updates& o, const Moment& now) {
+  const int64_t every = o.every > 0 ? o.every : now.epoch;
+  require(every > 0, "updates: every epoch, whose steps are not known here; give `every`");
+  return every;
+}
+
 }  // namespace
 
 void check(const Updates& o) {
@@ -30,11 +36,17 @@ void check(const Updates& o) {
 }
 
 bool due(const Updates& o, const Moment& now) {
-  const int64_t every = o.every > 0 ? o.every : now.epoch;
-  require(every > 0, "updates: every epoch, whose steps are not known here; give `every`");
+  const int64_t every = every_of(o, now);
   if (now.step < std::max<int64_t>(1, o.begin) || (now.step - o.begin) % every != 0) return false;
   if ((o.end >= 0 && now.step > o.end) || now.training >= 1 || now.training > o.stop) return false;
   return drop_fraction(o, now) > 0;
+}
+
+int64_t steps_to_next(const Updates& o, const Moment& now) {
+  const int64_t every = every_of(o, now), past = now.step - o.begin;
+  const int64_t left = past < 0 ? -past : (every - past % every) % every;
+  const bool over = now.training >= 1 || now.training > o.stop;
+  return over || (o.end >= 0 && now.step + left > o.end) ? -1 : left;
 }
 
 double drop_fraction(const Updates& o, const Moment& now) {

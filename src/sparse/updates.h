@@ -32,6 +32,8 @@ struct Moment {
 // Never at the last step: nothing could be learnt after it. Throws Error for every = 0 where an epoch is unknown.
 bool due(const Updates&, const Moment&);
 double drop_fraction(const Updates&, const Moment&);
+// From now to the step of the next update, 0: this one; -1: there is none to come. Throws as due().
+int64_t steps_to_next(const Updates&, const Moment&);
 
 // For training that is longer by this factor: begin, end and every times it.
 Updates stretched(Updates, double factor);

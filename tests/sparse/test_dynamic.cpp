@@ -118,6 +118,13 @@ TEST_CASE("updates: when they are due and how the fraction goes down") {
   const sparse::Updates rigl{.every = 10};
   CHECK(due(rigl, at(70)));
   CHECK_FALSE(due(rigl, at(80)));
+  CHECK(steps_to_next(o, at(3)) == 7);
+  CHECK(steps_to_next(o, at(30)) == 0);
+  CHECK(steps_to_next(o, at(31)) == 19);
+  CHECK(steps_to_next(o, at(91)) == -1);
+  CHECK(steps_to_next(rigl, at(71)) == 9);
+  CHECK(steps_to_next(rigl, at(76)) == -1);
+  CHECK(steps_to_next(epoch, {.step = 26, .training = 0.26, .epoch = 25}) == 24);
   const sparse::Updates longer = stretched(o, 2.5);
   CHECK(longer.begin == 25);
   CHECK(longer.end == 225);
@@ -420,6 +427,41 @@ TEST_CASE("grown connections: first values and first state") {
         if (fresh == sparse::Fresh::uniform) CHECK(std::abs(value) < 0.1f);
       }
     CHECK(grown > 10);
+  }
+}
+
+TEST_CASE("the dense momentum of an update is that over all steps, though it is not kept at all") {
+  const Net net = sparse_net(mixed_net(8), 0.7, 4);
+  sparse::DynamicOptions o = often(sparse::snfs_options(), 30);
+  o.momentum = 0.4f;  // forgets within 19 steps
+  std::map<std::string, Tensor> seen, all;
+  o.grow = [&](const sparse::Seen& s, int64_t begin, int64_t end) {
+    seen[s.weight.name] = s.momentum(0, s.weight.shape[0]);
+    return sparse::grow_momentum()(s, begin, end);
+  };
+  Loop loop(net, Sgd{.rate = 0.05f}, o);
+  for (int64_t step = 1; step <= 60; ++step) {
+    loop.batch(step);
+    for (const sparse::Weight& w : sparse::weights_of(loop.executor.net().graph)) {
+      if (!w.has_pattern()) continue;
+      const Tensor g = loop.executor.dense_weight_grad(w.reader, 0, w.shape[0], w.operand);
+      if (step == 1) all[w.name] = Tensor(w.shape);
+      float* m = all[w.name].write().data();
+      for (const float v : g.read()) *m = o.momentum * *m + v, ++m;
+    }
+    CHECK(loop.dynamic.step(step, double(step) / 100) == (step % 30 == 0));
+    if (step % 30 != 0) continue;
+    REQUIRE(seen.size() == all.size());
+    for (const auto& [name, m] : all) {
+      CAPTURE(name);
+      double worst = 0, largest = 0;
+      for (int64_t i = 0; i < m.size(); ++i) {
+        const double right = m.read()[size_t(i)];
+        worst = std::max(worst, std::abs(right - double(seen[name].read()[size_t(i)])));
+        largest = std::max(largest, std::abs(right));
+      }
+      CHECK(worst <= 1e-6 * largest);
+    }
   }
 }
 

@@ -1,6 +1,9 @@
 #include "autograd/ops/sparse_weight.h"
 
+#include <algorithm>
 #include <numeric>
+
+#include "tensor/kernels/gemm.h"
 
 namespace sparlet {
 namespace {
@@ -117,16 +120,19 @@ void SparseProduct::backward_weight(int64_t rows, const float* x, const float* d
 void SparseProduct::dense_weight_grad(int64_t rows, const float* x, const float* dy, int64_t begin,
                                       int64_t end, float* to) const {
   const auto [out, in] = matrix_of(operand_.dense);
+  kernels_.gemm({.m = end - begin,
+                 .n = in,
+                 .k = rows,
+                 .a = {dy + begin, 1, out},
+                 .b = x,
+                 .b_row = in,
+                 .c = to,
+                 .c_row = in});
+  if (column_order_.empty()) return;
+  std::vector<float> row(column_order_.size());
   for (int64_t o = begin; o < end; ++o, to += in) {
-    std::fill_n(to, in, 0.f);
-    for (int64_t r = 0; r < rows; ++r) {
-      const float g = dy[r * out + o];
-      const float* row = x + r * in;
-      if (column_order_.empty())
-        for (int64_t i = 0; i < in; ++i) to[i] += g * row[i];
-      else
-        for (int64_t i = 0; i < in; ++i) to[column_order_[size_t(i)]] += g * row[i];
-    }
+    std::copy_n(to, in, row.begin());
+    for (size_t i = 0; i < row.size(); ++i) to[column_order_[i]] = row[i];
   }
 }
 

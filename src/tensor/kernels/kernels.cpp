@@ -6,6 +6,7 @@
 
 #include "tensor/error.h"
 #include "tensor/kernels/conv.h"
+#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/linear.h"
 #include "tensor/kernels/pool.h"
 #include "tensor/kernels/recurrent.h"
@@ -35,6 +36,7 @@ constexpr Kernels portable{.name = "portable",
                            .linear = portable_linear,
                            .recurrent = portable_recurrent,
                            .sparse = portable_sparse,
+                           .gemm = gemm,
                            .planes = planes_by<planes_portable>,
                            .max_pool = max_pool,
                            .max_pool_backward = max_pool_backward,
@@ -95,6 +97,7 @@ constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) spar
           .linear = simd_linear_by<loops>,
           .recurrent = simd_recurrent_by<loops>,
           .sparse = sparse,
+          .gemm = gemm_by<loops>,
           .planes = planes,
           .max_pool = max_pool_by<loops>,
           .max_pool_backward = max_pool_backward_by<loops>,
@@ -119,6 +122,13 @@ std::unique_ptr<SparseKernel> best_sparse(const SparsePattern& pattern,
 #endif
   return portable_sparse(pattern, options);
 }
+void best_gemm(const GemmArgs& args) {
+#if SPARLET_SIMD
+  if (has_avx512()) return gemm_by<simd_avx512>(args);
+  if (has_avx2()) return gemm_by<simd_avx2>(args);
+#endif
+  gemm(args);
+}
 const PlaneLoops& best_planes() {
 #if SPARLET_SIMD
   if (has_avx512()) return planes_avx512;
@@ -134,6 +144,7 @@ constexpr Kernels openblas{.name = "openblas",
                            .linear = openblas_linear,
                            .recurrent = openblas_recurrent,
                            .sparse = best_sparse,
+                           .gemm = best_gemm,
                            .planes = best_planes,
                            .max_pool = max_pool,
                            .max_pool_backward = max_pool_backward,
@@ -147,6 +158,7 @@ constexpr Kernels onednn{.name = "onednn",
                          .linear = onednn_linear,
                          .recurrent = onednn_recurrent,
                          .sparse = best_sparse,
+                         .gemm = best_gemm,
                          .planes = best_planes,
                          .max_pool = max_pool,
                          .max_pool_backward = max_pool_backward,

@@ -20,6 +20,7 @@
 namespace sparlet {
 
 struct ConvShape;
+struct GemmArgs;
 struct LinearShape;
 struct PlaneLoops;
 struct RecurrentShape;
@@ -49,6 +50,7 @@ struct Kernels {
   std::unique_ptr<RecurrentKernel> (*recurrent)(const RecurrentShape&,
                                                 const KernelOptions&) = nullptr;
   std::unique_ptr<SparseKernel> (*sparse)(const SparsePattern&, const KernelOptions&) = nullptr;
+  void (*gemm)(const GemmArgs&) = nullptr;  // as in gemm.h, for what is not a layer's product
   const PlaneLoops& (*planes)() = nullptr;  // for sparse_conv.h and sparse_recurrent.h
   // As in pool.h.
   void (*max_pool)(const Window&, int64_t n, const float* x, float* y, int32_t* from) = nullptr;
