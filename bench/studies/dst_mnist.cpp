@@ -1,11 +1,12 @@
-// Sparse training of LeNet-300-100 (or Caffe's LeNet-5) on MNIST: every method at every density, beside
-// dense training with the same epochs and batch. Test accuracy, seconds, and the memory that training adds.
+// Sparse training of LeNet-300-100 (or Caffe's LeNet-5) on MNIST: every method at every density,
+// beside dense training with the same epochs and batch. Test accuracy, seconds, and the memory that
+// training adds.
 //   dst_mnist [--net mlp|lenet5-caffe] [--epochs 100] [--seeds 3] [--densities 0.1,0.05,0.02,0.01]
 //             [--methods set,rigl,...] [--batch 128] [--rate 0.1] [--format csr|masked] [--train N]
 //             [--path folder; else mnist in $SPARLET_DATA]
-// The checkpoint of each run is the best epoch on validation; the method of each density is the best
-// mean on validation; test is looked at once, for the table. Densities count weights without biases.
-// Every run is a process of its own, so that its memory is its own.
+// The checkpoint of each run is the best epoch on validation; the method of each density is the
+// best mean on validation; test is looked at once, for the table. Densities count weights without
+// biases. Every run is a process of its own, so that its memory is its own.
 #include <malloc.h>
 
 #include <cmath>
@@ -35,8 +36,8 @@ struct Args {
   std::vector<std::string> methods{"dense", "static", "set", "rigl",    "rigl-itop",
                                    "snfs",  "snip",   "gmp", "feedback"};
   int64_t batch = 128, train = 0;
-  float rate = 0.1f, decay = 1e-4f, smoothing = 0;
-  int64_t shift = 0;
+  float rate = 0.2f, decay = 2e-4f, smoothing = 0;
+  int64_t shift = 1;
   std::string format = "csr", path, one;
   uint64_t seed = 1;
 };
@@ -141,18 +142,17 @@ Plan plan_of(const Args& a, const std::string& method, double density, const Dat
   if (method == "dense") return plan;
   if (method == "gmp") {
     plan.net = sparse::mask(plan.net, {});
-    o.checkpoint_from_step = steps * 3 / 4;
+    o.checkpoint_from_step = steps / 2;
     o.hooks = {sparse::gradual(
-                   {.target = 1 - density, .begin = steps / 20, .end = steps * 3 / 4, .every = 100}),
+                   {.target = 1 - density, .begin = steps / 20, .end = steps / 2, .every = 100}),
                sparse_below(0.15, format)};
     return plan;
   }
   if (method == "feedback") {
     plan.net = sparse::mask(plan.net, {});
-    o.checkpoint_from_step = steps * 3 / 4;
-    o.hooks = {
-        sparse::feedback({.target = 1 - density, .begin = 0, .end = steps * 3 / 4, .every = 16}),
-        sparse_from(steps * 3 / 4, format)};
+    o.checkpoint_from_step = steps / 2;
+    o.hooks = {sparse::feedback({.target = 1 - density, .begin = 0, .end = steps / 2, .every = 16}),
+               sparse_from(steps / 2, format)};
     return plan;
   }
   if (method == "snip") {

@@ -102,6 +102,7 @@ struct Executor::Impl {
     PlanOptions planning{.batch = options.batch, .align = options.align, .keep_all = training()};
     planning.scratch.resize(nodes.size());
     planning.run_with = fusion.into;
+    planning.passing = passing();
     for (size_t i = 0; i < nodes.size(); ++i)
       if (nodes[i].kernel) planning.scratch[i] = nodes[i].kernel->scratch_bytes();
     plan = plan_memory(graph, planning);
@@ -127,6 +128,19 @@ struct Executor::Impl {
   bool inside(Id id) const { return fusion.into[size_t(id)] >= 0; }
   bool training() const { return options.mode == Mode::train; }
   const Node& node(Id id) const { return net.graph[id]; }
+
+  // Values between the inputs and the first params: neither they nor their readers have gradients.
+  // Inputs stay, for one who runs them twice.
+  std::vector<bool> passing() const {
+    std::vector<bool> list(nodes.size());
+    for (Id id = 0; id < Id(nodes.size()); ++id)
+      list[size_t(id)] = !nodes[size_t(id)].needs_grad && node(id).op != &input_op;
+    for (Id id = 0; id < Id(nodes.size()); ++id)
+      for (const Id in : nodes[size_t(id)].from)
+        if (nodes[size_t(id)].needs_grad) list[size_t(in)] = false;
+    list.back() = false;
+    return list;
+  }
 
   void prepare(Id id) {
     const Node& node = net.graph[id];

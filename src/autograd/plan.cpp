@@ -40,7 +40,8 @@ std::vector<Id> last_reader(const Graph& graph, const PlanOptions& options) {
   const Id n = Id(graph.nodes.size());
   std::vector<Id> last(size_t(n), -1);
   for (Id id = 0; id < n; ++id) {
-    last[size_t(id)] = options.keep_all ? n : id;
+    const bool kept = options.keep_all && (options.passing.empty() || !options.passing[size_t(id)]);
+    last[size_t(id)] = kept ? n : id;
     const Id when = inside(options, id) ? options.run_with[size_t(id)] : id;
     for (Id in : graph[id].in) last[size_t(in)] = std::max(last[size_t(in)], when);
   }
@@ -62,7 +63,7 @@ Blocks collect(const Graph& graph, const PlanOptions& options) {
                 last[size_t(id)],
                 -1};
     if (node.op == &input_op) block.first = 0;
-    if (node.op->in_place && !options.keep_all)
+    if (node.op->in_place)
       if (const int which = node.op->in_place(node, graph.types_of(node.in)); which >= 0) {
         const Id in = node.in[size_t(which)];
         const bool once = std::ranges::count(node.in, in) == 1;
@@ -184,11 +185,16 @@ Plan plan_memory(const Graph& graph, const PlanOptions& options) {
   Plan plan{std::vector<int64_t>(n, -1), std::vector<int64_t>(n, -1), std::vector<int64_t>(n, 0),
             0};
   const Blocks blocks = collect(graph, options);
-  if (options.keep_all) {  // nothing but scratch can share: no search
+  if (options.keep_all) {  // only scratch, and what stands on its input, can share: no search
     int64_t end = 0, most = 0;
     for (const Block& block : blocks.list) {
       if (block.is_scratch) {
         most = std::max(most, block.bytes);
+        continue;
+      }
+      if (block.partner >= 0) {
+        plan.offset[size_t(block.id)] = plan.offset[size_t(blocks.list[size_t(block.partner)].id)];
+        plan.bytes[size_t(block.id)] = block.bytes;
         continue;
       }
       plan.offset[size_t(block.id)] = end;

@@ -9,6 +9,9 @@ struct PlanOptions {
   int64_t batch = 1;
   int64_t align = 4;      // bytes, of every offset
   bool keep_all = false;  // training: every value lives to the end, nothing shares
+  // By Id, with keep_all: values that no backward reads. The one node that reads such a value may
+  // stand on it all the same; empty: there are none.
+  std::vector<bool> passing = {};
   std::vector<int64_t> scratch =
       {};  // bytes by Id while the node runs; empty: OpDef::scratch × batch
   // By Id: the later node that this one is run with, having no memory of its own; -1 or empty: none.

@@ -111,6 +111,45 @@ TEST_CASE("executor: flatten keeps CHW order whatever the memory order") {
   CHECK(y.read()[1] == data.read()[12 + 9]);
 }
 
+TEST_CASE("executor: what comes before the first param shares memory in training too") {
+  testing::Maker m(7);
+  const Id x = m.input({2, 3, 2});
+  const Id centred = m.op(sub_op, "centred", {x, m.leaf(constant_op, "mean", Tensor({1}))});
+  const Id scale = m.leaf(constant_op, "scale", testing::random({1}, m.rng));
+  const Id scaled = m.op(mul_op, "scaled", {centred, scale});
+  const Id flat = m.op(flatten_op, "flat", {scaled});
+  const Id twice = m.op(add_op, "twice", {flat, m.op(relu_op, "relu", {flat})});
+  const Id w = m.param("w", {3, 12});
+  m.op(linear_op, "y", {twice, w});
+  m.net.params[size_t(m.net.graph.at("mean"))].write()[0] = 0.25f;
+  const float factor = m.net.params[size_t(scale)].read()[0];
+  Rng rng(8);
+  Tensor data = testing::random({4, 2, 3, 2}, rng);
+  Executor executor(m.net, {.batch = 4, .mode = Mode::train});
+  const auto& at = executor.plan().offset;
+  CHECK(at[size_t(scaled)] == at[size_t(centred)]);
+  CHECK(at[size_t(flat)] == at[size_t(centred)]);
+  CHECK(at[size_t(m.net.graph.at("relu"))] != at[size_t(flat)]);  // flat has another reader
+  CHECK(at[size_t(centred)] != at[size_t(x)]);
+  executor.set_input(x, view(data));
+  for (int run = 0; run < 2; ++run) {  // the input is still there
+    executor.forward(4);
+    CHECK(testing::worst(executor.output(), forward(m.net, data, Mode::infer)) < 1e-6f);
+    const View dy = executor.output_grad();
+    for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 2;
+    executor.backward();
+    for (int64_t o = 0; o < 3; ++o)
+      for (int64_t i = 0; i < 12; ++i) {
+        double sum = 0;
+        for (int64_t s = 0; s < 4; ++s) {
+          const double v = (double(data.read()[size_t(s * 12 + i)]) - 0.25) * double(factor);
+          sum += double((s * 3 + o) % 5 - 2) * (v + std::max(v, 0.0));
+        }
+        CHECK(executor.grad(w).f32()[o * 12 + i] == doctest::Approx(sum).epsilon(1e-4));
+      }
+  }
+}
+
 TEST_CASE("executor: gradients of shared values add up") {
   testing::Maker m(1);
   const Id x = m.input({2});

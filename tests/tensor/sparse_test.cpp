@@ -126,6 +126,11 @@ void check_backward(SparseKernel& kernel, const Case& one) {
   kernel.backward_weight(one.rows, one.x.data(), one.dy.data(), dvalues.data(), dbias.data());
   check(one.backward_weight(), dvalues, "dvalues");
   check(one.bias_gradient(), dbias, "dbias");
+  // The same, whether forward() was the last call or not.
+  Floats y(size_t(one.rows * p.out)), again(dvalues.size(), NAN);
+  kernel.forward(one.rows, one.x.data(), one.values.data(), nullptr, y.data());
+  kernel.backward_weight(one.rows, one.x.data(), one.dy.data(), again.data(), nullptr);
+  CHECK(again == dvalues);
   kernel.backward_weight(one.rows, one.x.data(), one.dy.data(), nullptr, nullptr);
 }
 

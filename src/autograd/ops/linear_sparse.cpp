@@ -56,10 +56,10 @@ class LinearSparse final : public Kernel {
   }
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     const int64_t rows = dy.size() / out_;
-    if (din[0]) product_.backward_data(io, rows, dy.f32(), din[0].f32());
     float* dbias = din.size() > 4 ? din[4].f32() : nullptr;
     if (din[1] || dbias)
       product_.backward_weight(rows, io.in[0].f32(), dy.f32(), din[1].f32(), dbias);
+    if (din[0]) product_.backward_data(io, rows, dy.f32(), din[0].f32());
   }
   void dense_weight_grad(const Io& io, const View& dy, const SparseOperand&, int64_t begin,
                          int64_t end, float* to) override {

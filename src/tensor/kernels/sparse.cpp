@@ -31,7 +31,7 @@ class StripSparse final : public SparseKernel {
                  width(options.batch)) {
     if (options.train) transposed_.emplace(p, StripOrder::transposed, width(options.batch));
     if (narrowest_ == 1) return;
-    x_.resize(size_t(in_ * width(options.batch)));
+    x_.resize(size_t(in_ * (options.train ? all_widths(options.batch) : width(options.batch))));
     y_.resize(size_t(out_ * width(options.batch)));
   }
 
@@ -39,13 +39,16 @@ class StripSparse final : public SparseKernel {
                float* y) override {
     pack(values);
     by_strips(rows, [&](int64_t first, int64_t n, int64_t width) {
-      product(forward_, {n, width}, x + first * in_, forward_.values(values), bias,
-              y + first * out_);
+      const Part part{n, width};
+      const float* xs = strip(part, in_, x + first * in_, x_at(first));
+      product(forward_, part, xs, forward_.values(values), bias, y + first * out_, y_.data());
     });
+    kept_ = transposed_ ? rows : 0;
   }
 
   void forward_columns(int64_t samples, const float* x, const float* values, const float* bias,
                        float* y) override {
+    kept_ = 0;
     pack(values);
     by_strips(samples, [&](int64_t first, int64_t n, int64_t width) {
       const bool whole = n == samples && n == width;
@@ -58,8 +61,11 @@ class StripSparse final : public SparseKernel {
 
   void backward_data(int64_t rows, const float* values, const float* dy, float* dx) override {
     assert(transposed_);
+    kept_ = 0;
     by_strips(rows, [&](int64_t first, int64_t n, int64_t width) {
-      product(*transposed_, {n, width}, dy + first * out_, values, nullptr, dx + first * in_);
+      const Part part{n, width};
+      const float* gs = strip(part, out_, dy + first * out_, y_.data());
+      product(*transposed_, part, gs, values, nullptr, dx + first * in_, x_.data());
     });
   }
 
@@ -67,8 +73,11 @@ class StripSparse final : public SparseKernel {
                        float* dbias) override {
     if (dvalues)
       by_strips(rows, [&](int64_t first, int64_t n, int64_t width) {
-        const float* xs = strip({n, width}, in_, x + first * in_, x_);
-        const float* gs = strip({n, width}, out_, dy + first * out_, y_);
+        const Part part{n, width};
+        const float* xs = kept_ == rows && narrowest_ > 1
+                              ? x_at(first)
+                              : strip(part, in_, x + first * in_, x_.data());
+        const float* gs = strip(part, out_, dy + first * out_, y_.data());
         loops_.strip_dots(forward_.form(), width, xs, gs, first > 0, dvalues);
       });
     if (dbias) sum_rows(rows, out_, dy, dbias);
@@ -100,28 +109,35 @@ class StripSparse final : public SparseKernel {
     }
   }
 
+  // Of the strips of so many samples together.
+  int64_t all_widths(int64_t samples) const {
+    int64_t sum = 0;
+    by_strips(samples, [&](int64_t, int64_t, int64_t width) { sum += width; });
+    return sum;
+  }
+  // Where forward() puts a strip of x: training keeps all, the strips before it are whole.
+  float* x_at(int64_t first) { return x_.data() + (transposed_ ? first * in_ : 0); }
+
   void pack(const float* values) {
     if (!packed_) forward_.pack(values);
     packed_ = true;
   }
 
   // x [samples][columns] -> [columns][width], zeros behind the last sample.
-  const float* strip(Part part, int64_t columns, const float* x, Staging& staging) const {
+  const float* strip(Part part, int64_t columns, const float* x, float* to) const {
     if (part.width == 1) return x;
-    if (part.samples < part.width) std::fill_n(staging.begin(), columns * part.width, 0.f);
-    loops_.transpose(part.samples, columns, x, columns, staging.data(), part.width);
-    return staging.data();
+    if (part.samples < part.width) std::fill_n(to, columns * part.width, 0.f);
+    loops_.transpose(part.samples, columns, x, columns, to, part.width);
+    return to;
   }
 
-  void product(const Strips& s, Part part, const float* x, const float* values, const float* bias,
-               float* y) {
+  // xs: a strip. y: samples in rows, by way of `to`.
+  void product(const Strips& s, Part part, const float* xs, const float* values, const float* bias,
+               float* y, float* to) {
     const StripForm form = s.form();
-    const bool back = &s != &forward_;
-    Staging &from = back ? y_ : x_, &to = back ? x_ : y_;
-    const float* xs = strip(part, form.columns, x, from);
     if (part.width == 1) return loops_.strip_product(form, values, bias, 1, xs, y);
-    loops_.strip_product(form, values, bias, part.width, xs, to.data());
-    loops_.transpose(form.rows, part.samples, to.data(), part.width, y, form.rows);
+    loops_.strip_product(form, values, bias, part.width, xs, to);
+    loops_.transpose(form.rows, part.samples, to, part.width, y, form.rows);
   }
 
   static const float* copy(int64_t rows, int64_t n, const float* from, int64_t from_row, float* to,
@@ -135,6 +151,7 @@ class StripSparse final : public SparseKernel {
   Strips forward_;
   std::optional<Strips> transposed_;
   Staging x_, y_;
+  int64_t kept_ = 0;  // the samples whose strips of x are in x_ since forward()
   bool packed_ = false;
 };
 

@@ -32,7 +32,8 @@ class SparseKernel {
   virtual void forward_columns(int64_t samples, const float* x, const float* values,
                                const float* bias, float* y) = 0;
   virtual void backward_data(int64_t rows, const float* values, const float* dy, float* dx) = 0;
-  // dvalues and dbias may be null.
+  // x and rows: those of the last forward(), which may have kept x in the order it reads; it is the
+  // faster for it where backward_data() comes after. dvalues and dbias may be null.
   virtual void backward_weight(int64_t rows, const float* x, const float* dy, float* dvalues,
                                float* dbias) = 0;
   // Without training: the values are new.
