@@ -3,6 +3,8 @@
 //   (c,h,w) or (c,d,h,w).
 //   In training m and v are the batch's (v biased) and mean, variance (states) move towards m and
 //   the unbiased v by `momentum`; else m = mean, v = variance. As PyTorch.
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "autograd/ops/check.h"
@@ -26,6 +28,22 @@ Type infer(const Node& node, std::span<const Type> in) {
   return in[0];
 }
 int first(const Node&, std::span<const Type>) { return 0; }
+
+constexpr int64_t kRows = 64;
+
+// Calls f for all channels, 16 at a time: what it keeps of them fits in registers.
+template <class F>
+void by_channels(int64_t channels, const F& f) {
+  int64_t c = 0;
+  for (; c + 16 <= channels; c += 16) f(std::integral_constant<int, 16>{}, c);
+  for (; c < channels; ++c) f(std::integral_constant<int, 1>{}, c);
+}
+template <int W, class T>
+std::array<float, W> near(const T* from) {
+  std::array<float, W> out;
+  for (int j = 0; j < W; ++j) out[j] = float(from[j]);
+  return out;
+}
 
 class BatchNorm final : public Kernel {
  public:
@@ -54,21 +72,25 @@ class BatchNorm final : public Kernel {
     for (size_t c = 0; c < mean_.size(); ++c) a_[c] = io.in[1].f32()[c] * inverse_[c];
     const float* beta = io.in[2].f32();
     float* y = io.out.f32();
-    for (int64_t r = 0; r < rows; ++r, x += c_, y += c_)
-      for (int64_t c = 0; c < c_; ++c) y[c] = (x[c] - mean_[size_t(c)]) * a_[size_t(c)] + beta[c];
+    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
+      const auto m = near<W>(&mean_[size_t(c)]), a = near<W>(&a_[size_t(c)]), b = near<W>(beta + c);
+      for (int64_t i = c; i < rows * c_; i += c_) {
+        auto v = near<W>(x + i);
+        for (int j = 0; j < W; ++j) v[j] = (v[j] - m[j]) * a[j] + b[j];
+        std::copy_n(v.begin(), W, y + i);
+      }
+    });
   }
 
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     const int64_t rows = dy.size() / c_;
     const float *x = io.in[0].f32(), *g = dy.f32();
-    std::ranges::fill(sum_, 0.0);
-    std::ranges::fill(sum_x_, 0.0);
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < c_; ++c) {
-        const double gc = g[r * c_ + c];
-        sum_[size_t(c)] += gc;
-        sum_x_[size_t(c)] += gc * (x[r * c_ + c] - mean_[size_t(c)]) * inverse_[size_t(c)];
-      }
+    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
+      const auto m = near<W>(&mean_[size_t(c)]), s = near<W>(&inverse_[size_t(c)]);
+      column_sums<W>(rows, c, &sum_[size_t(c)], [&](int64_t i, int) { return g[i]; });
+      column_sums<W>(rows, c, &sum_x_[size_t(c)],
+                     [&](int64_t i, int j) { return g[i] * ((x[i] - m[j]) * s[j]); });
+    });
     if (din[1]) std::ranges::copy(sum_x_, din[1].f32());
     if (din[2]) std::ranges::copy(sum_, din[2].f32());
     if (din[0]) data_grad(io, rows, x, g, din[0].f32());
@@ -76,16 +98,16 @@ class BatchNorm final : public Kernel {
 
  private:
   void batch_statistics(const Io& io, const float* x, int64_t rows) {
-    std::ranges::fill(sum_, 0.0);
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < c_; ++c) sum_[size_t(c)] += x[r * c_ + c];
-    for (double& sum : sum_) sum /= double(rows);
-    std::ranges::fill(sum_x_, 0.0);
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t c = 0; c < c_; ++c) {
-        const double d = x[r * c_ + c] - sum_[size_t(c)];
-        sum_x_[size_t(c)] += d * d;
-      }
+    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
+      double* sum = &sum_[size_t(c)];
+      column_sums<W>(rows, c, sum, [&](int64_t i, int) { return x[i]; });
+      std::array<float, W> m;
+      for (int j = 0; j < W; ++j) m[j] = float(sum[j] /= double(rows));
+      column_sums<W>(rows, c, &sum_x_[size_t(c)], [&](int64_t i, int j) {
+        const float d = x[i] - m[j];
+        return d * d;
+      });
+    });
     float *mean = io.in[3].f32(), *variance = io.in[4].f32();
     const double unbiased = rows > 1 ? double(rows) / double(rows - 1) : 1;
     for (size_t c = 0; c < sum_.size(); ++c) {
@@ -94,6 +116,19 @@ class BatchNorm final : public Kernel {
       inverse_[c] = float(1 / std::sqrt(v + epsilon_));
       mean[c] = float(mean[c] + momentum_ * (sum_[c] - mean[c]));
       variance[c] = float(variance[c] + momentum_ * (v * unbiased - variance[c]));
+    }
+  }
+
+  // sum[j] = the sum over rows of value(place of channel c + j, j): floats over few rows, doubles
+  // over these.
+  template <int W, class F>
+  void column_sums(int64_t rows, int64_t c, double* sum, const F& value) const {
+    std::fill_n(sum, W, 0.0);
+    for (int64_t begin = 0; begin < rows; begin += kRows) {
+      std::array<float, W> part{};
+      for (int64_t r = begin; r < std::min(rows, begin + kRows); ++r)
+        for (int j = 0; j < W; ++j) part[j] += value(r * c_ + c + j, j);
+      for (int j = 0; j < W; ++j) sum[j] += double(part[j]);
     }
   }
 
@@ -109,11 +144,15 @@ class BatchNorm final : public Kernel {
       b_[i] = float(-scale * offset);
       sum_x_[i] = scale;
     }
-    for (int64_t r = 0; r < rows; ++r, x += c_, g += c_, dx += c_)
-      for (int64_t c = 0; c < c_; ++c) {
-        const auto i = size_t(c);
-        dx[c] = float(sum_x_[i]) * g[c] + a_[i] * (x[c] - mean_[i]) + b_[i];
+    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
+      const auto m = near<W>(&mean_[size_t(c)]), a = near<W>(&a_[size_t(c)]),
+                 b = near<W>(&b_[size_t(c)]), scale = near<W>(&sum_x_[size_t(c)]);
+      for (int64_t i = c; i < rows * c_; i += c_) {
+        auto v = near<W>(x + i);
+        for (int j = 0; j < W; ++j) v[j] = scale[j] * g[i + j] + a[j] * (v[j] - m[j]) + b[j];
+        std::copy_n(v.begin(), W, dx + i);
       }
+    });
   }
 
   const bool train_;
