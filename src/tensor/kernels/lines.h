@@ -1,9 +1,13 @@
-// A vector that begins at a cache line, so that no vector register's load crosses one.
+// A vector that begins at a cache line, so that no vector register's load crosses one. Where it is
+// large, in large pages if the system gives them: a weight of 64 MB read once a call costs 16,000
+// page walks otherwise (a fifth of the time of a product with 64 samples).
 #pragma once
-#include <new>
 #include <vector>
 
 namespace sparlet {
+
+void* line_memory(std::size_t bytes);  // throws std::bad_alloc
+void free_lines(void* p, std::size_t bytes);
 
 template <class T>
 struct LineAllocator {
@@ -12,10 +16,8 @@ struct LineAllocator {
   template <class Other>
   LineAllocator(const LineAllocator<Other>&) {}
 
-  T* allocate(std::size_t n) {
-    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
-  }
-  void deallocate(T* p, std::size_t) { ::operator delete (p, std::align_val_t{64}); }
+  T* allocate(std::size_t n) { return static_cast<T*>(line_memory(n * sizeof(T))); }
+  void deallocate(T* p, std::size_t n) { free_lines(p, n * sizeof(T)); }
   bool operator==(const LineAllocator&) const { return true; }
 };
 

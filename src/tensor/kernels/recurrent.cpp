@@ -1,6 +1,7 @@
 // The portable recurrent layer. Inside, everything is time-major ([step][sample][...]): then the
 // input's part of all steps is one matrix product, a step's state is contiguous, and the weight
 // gradients run over all steps at once.
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/recurrent.h"
 
 #include <algorithm>
@@ -311,7 +312,7 @@ class PortableRecurrent final : public RecurrentKernel {
   const RecurrentShape s_;
   const bool train_;
   const int64_t gates_, width_, batch_;  // width_: floats of a row of gates
-  std::vector<float> w_ih_, w_hh_, bias_, zeros_, own_;
+  Lines<float> w_ih_, w_hh_, bias_, zeros_, own_;
   bool packed_ = false;
 };
 

@@ -1,6 +1,8 @@
+#include "tensor/kernels/simd_blocks.h"
+#include "tensor/kernels/simd_dots.h"
 #include "tensor/kernels/simd_maps.h"
 #include "tensor/kernels/simd_pack.h"
-#include "tensor/kernels/simd_product.h"
+#include "tensor/kernels/simd_rows.h"
 #include "tensor/kernels/simd_update.h"
 
 namespace sparlet {

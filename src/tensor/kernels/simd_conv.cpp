@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/simd_map.h"
 
 namespace sparlet {
@@ -261,7 +262,7 @@ class WindowConv final : public MapConv {
   const float* weight_ = nullptr;  // as it is, of the last pack_back()
   bool direct_ = false, written_out_ = false;
   int64_t chunk_ = 1;  // output rows whose patches are in hand at a time
-  std::vector<float> packed_, turned_, x_padded_, y_padded_, dx_padded_, spread_, patches_;
+  Lines<float> packed_, turned_, x_padded_, y_padded_, dx_padded_, spread_, patches_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/simd_map.h"
 
 namespace sparlet {
@@ -121,7 +122,7 @@ class DepthwiseConv final : public MapConv {
   const Frame x_frame_;
   Frame y_frame_;
   bool direct_ = false;
-  std::vector<float> packed_, turned_, sums_, x_padded_, y_padded_;
+  Lines<float> packed_, turned_, sums_, x_padded_, y_padded_;
   const std::vector<int64_t> offsets_;
   std::vector<int64_t> back_offsets_;
 };

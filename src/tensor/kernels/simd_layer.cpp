@@ -1,3 +1,4 @@
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/pool.h"
 #include "tensor/kernels/simd_kernels.h"
 #include "tensor/kernels/simd_map.h"
@@ -118,7 +119,7 @@ class SimdConv final : public ConvKernel {
   bool ready_ = false;
   SimdPool pool_;
   std::unique_ptr<MapConv> body_;
-  std::vector<float> map_;     // one sample's result, or its gradient, before relu and pool
+  Lines<float> map_;     // one sample's result, or its gradient, before relu and pool
   std::vector<int32_t> from_;  // where each pooled value came from
 };
 

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "tensor/kernels/lines.h"
 #include "tensor/kernels/simd_kernels.h"
 
 namespace sparlet {
@@ -85,7 +86,7 @@ class SimdLinear final : public LinearKernel {
   const LinearShape s_;
   const bool train_, few_;
   bool ready_ = false;
-  std::vector<float> packed_, grad_;
+  Lines<float> packed_, grad_;
 };
 
 }  // namespace
