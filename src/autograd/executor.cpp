@@ -22,6 +22,7 @@ void copy_samples(const std::vector<int32_t>& order, int64_t n, int64_t size, co
 
 }  // namespace
 
+bool Kernel::packed(size_t) const { return false; }
 void Kernel::backward(const Io&, const View&, std::span<const View>) {
   fail("executor: an op without a gradient was run backwards");
 }
@@ -79,6 +80,7 @@ View Executor::forward(int64_t n) {
   s.set_n(n);
   for (Id id = 0; id < Id(s.nodes.size()); ++id)
     if (s.nodes[size_t(id)].each_run) s.run(id);
+  if (s.options.release && !s.training() && !s.released) s.release();
   return s.value.back();
 }
 

@@ -18,6 +18,10 @@ struct ExecutorOptions {
   uint64_t seed = 0;  // of random ops (dropout)
   // Runs some neighbours as one (fusion.h). The values and gradients between them are not kept.
   bool fuse = true;
+  // Infer mode: after its first run the executor lets go of the tensors that its kernels have
+  // packed. Their memory is free once no other Net shares them; net() and value() no longer have
+  // them, load() brings new ones.
+  bool release = false;
 };
 
 class Executor {
@@ -58,8 +62,8 @@ class Executor {
   Tensor slot(Id param, int index) const;
   void set_slot(Id param, int index, const Tensor&);
   // Rows [begin, end) of dLoss/dWeight (plain order) of a layer's weight, masked or not, after
-  // backward(): what RigL grows by. `operand`: which of the node's inputs; of a sparse weight its values,
-  // and the rows are those of the dense weight, computed for this call alone.
+  // backward(): what RigL grows by. `operand`: which of the node's inputs; of a sparse weight its
+  // values, and the rows are those of the dense weight, computed for this call alone.
   Tensor dense_weight_grad(Id node, int64_t begin, int64_t end, int operand = 1) const;
 
   int64_t arena_bytes() const;  // all memory allocated at construction, for values
@@ -74,7 +78,8 @@ class Executor {
   std::unique_ptr<Impl> impl_;
 };
 
-// Outputs of a net on n plain samples, in batches of at most `batch`: [n, ...].
-Tensor run(const Net&, View samples, int64_t batch = 64, const Kernels* = nullptr);
+// Outputs of a net on n plain samples, in batches of at most `batch`: [n, ...]. A net that is moved
+// in holds no weight twice while it runs (ExecutorOptions::release).
+Tensor run(Net, View samples, int64_t batch = 64, const Kernels* = nullptr);
 
 }  // namespace sparlet

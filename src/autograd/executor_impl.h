@@ -85,6 +85,7 @@ struct Executor::Impl {
   Memory arena, own, grads, temps;  // planned values; trained leaves; gradients; sums of several
   int64_t n = 0;
   Rng rng;
+  bool released = false;
 
   Impl(const Net& from, const ExecutorOptions& given)
       : net(from), options(given), rng(mix(given.seed, 0xd20)) {
@@ -246,6 +247,7 @@ struct Executor::Impl {
   }
 
   void load_leaves() {
+    released = false;
     for (Id id = 0; id < Id(nodes.size()); ++id) {
       const Node& leaf = node(id);
       if (!is_leaf(*leaf.op) || leaf.op == &input_op) continue;
@@ -255,6 +257,21 @@ struct Executor::Impl {
       else
         to_memory(placement[size_t(id)], leaf.type, 1, held.raw(), value[size_t(id)].data);
     }
+  }
+
+  // Lets go of leaves that every reader has packed, or has read once and for all (folded values).
+  void release() {
+    released = true;
+    std::vector<bool> wanted(nodes.size(), false);
+    for (const Slot& slot : nodes)
+      for (size_t k = 0; slot.kernel && slot.each_run && k < slot.from.size(); ++k)
+        if (!slot.kernel->packed(k)) wanted[size_t(slot.from[k])] = true;
+    for (Id id = 0; id + 1 < Id(nodes.size()); ++id) {
+      if (wanted[size_t(id)] || !shared(id)) continue;
+      net.params[size_t(id)] = Tensor();
+      value[size_t(id)].data = nullptr;
+    }
+    refresh();
   }
 
   // Runs what differs neither between samples nor between steps.

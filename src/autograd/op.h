@@ -33,6 +33,9 @@ class Kernel {
   // In infer mode unbatched operands stay the same between calls (so they may be packed at the
   // first forward), until this is called.
   virtual void operands_changed() {}
+  // In infer mode, after a forward: this operand stands in a form of the kernel's own and is not
+  // read again before operands_changed(), so that its memory may be given back.
+  virtual bool packed(size_t operand) const;
   virtual void forward(const Io&) = 0;
   // After forward on the same operands. dy: gradient of the output. Overwrites din[i] fully where
   // it is not empty (where it is, the gradient is not wanted). Default: Error, no gradient.
@@ -110,8 +113,8 @@ bool is_leaf(const OpDef&);  // input, param, constant or state
 
 // The sparse weights that a node reads.
 std::vector<SparseOperand> sparse_operands(const Graph&, const Node&);
-// Throws Error that begins with `where`, then the node, for places of a sparse weight that are out of
-// range, out of order, or twice. For nets that come from files.
+// Throws Error that begins with `where`, then the node, for places of a sparse weight that are out
+// of range, out of order, or twice. For nets that come from files.
 void check_patterns(const Net&, std::string_view where);
 
 std::span<const OpDef* const> all_ops();      // leaves first

@@ -8,12 +8,13 @@
 
 namespace sparlet {
 
-Tensor run(const Net& net, View samples, int64_t batch, const Kernels* kernels) {
+Tensor run(Net net, View samples, int64_t batch, const Kernels* kernels) {
   const std::vector<Id> in = inputs(net.graph);
   require(in.size() == 1, "run: the net has {} inputs, wanted one", in.size());
   require(samples.shape.rank() >= 1, "run: wants samples [n, …]");
   const int64_t total = samples.shape[0], step = std::min(batch, total);
-  Executor executor(net, {.batch = step, .kernels = kernels});
+  Executor executor(net, {.batch = step, .kernels = kernels, .release = true});
+  net.params.clear();  // the executor's own share of them is what is left
   const Type& type = net.graph.nodes.back().type;
   Tensor all(batched(total, type.shape), type.dtype);
   const int64_t in_bytes = count(samples.shape) / total * bytes_of(samples.dtype);

@@ -37,7 +37,8 @@ double now() {
 // A net ready to run on `batch` samples.
 class Ready {
  public:
-  Ready(const Net& net, int64_t batch) : executor_(net, {.batch = batch}), batch_(batch) {
+  Ready(const Net& net, int64_t batch, bool release = false)
+      : executor_(net, {.batch = batch, .release = release}), batch_(batch) {
     const Id input = inputs(net.graph)[0];
     Tensor x(batched(batch, net.graph[input].type.shape));
     Rng rng(1);
@@ -180,8 +181,7 @@ void model_report(const BenchArgs& args) {
 // Hidden: see resident_bytes_of().
 void resident(const std::filesystem::path& model) {
   const int64_t before = resident_bytes();
-  const Net net = deploy::load(model);
-  Ready ready(net, 1);
+  Ready ready(deploy::load(model), 1, true);
   ready.time(0.1);
 #if defined(__GLIBC__)
   ::malloc_trim(0);  // what loading and packing have freed

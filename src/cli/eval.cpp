@@ -31,20 +31,21 @@ void eval(const EvalArgs& args) {
 }
 
 void predict(const PredictArgs& args) {
-  const Net net = deploy::load(args.model);
+  Net net = deploy::load(args.model);
   const Data data = load_data(args.data);
   check_fit(net, data, args.model);
+  const Type type = net.graph[net.graph.output()].type;
   const Tensor samples = split_of(data, args.split).gathered();
   const View view{.shape = samples.shape(),
                   .dtype = samples.dtype(),
                   .data = const_cast<std::byte*>(samples.raw())};
-  const Tensor out = run(net, view);
+  const Tensor out = run(std::move(net), view);
   std::ofstream file(args.out, std::ios::binary);
   file.write(reinterpret_cast<const char*>(out.raw()), std::streamsize(out.bytes()));
   file.flush();
   require(bool(file), "{}: cannot be written", args.out.string());
-  fmt::print("{}: {} outputs of {} {} each\n", args.out.string(), out.shape()[0],
-             count(net.graph[net.graph.output()].type.shape), name_of(out.dtype()));
+  fmt::print("{}: {} outputs of {} {} each\n", args.out.string(), out.shape()[0], count(type.shape),
+             name_of(out.dtype()));
 }
 
 }  // namespace sparlet::cli

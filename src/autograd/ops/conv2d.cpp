@@ -51,6 +51,7 @@ class Conv2d final : public Kernel {
             shape, {.batch = context.batch, .train = context.mode == Mode::train})) {}
 
   void operands_changed() override { kernel_->weight_changed(); }
+  bool packed(size_t operand) const override { return operand == 1 && kernel_->holds_weight(); }
   void forward(const Io& io) override {
     kernel_->forward(io.n, io.in[0].f32(), io.in[1].f32(), bias(io), io.out.f32());
   }

@@ -39,6 +39,7 @@ class Linear final : public Kernel {
         kernel_(kernels.linear(shape, options)) {}
 
   void operands_changed() override { kernel_->weight_changed(); }
+  bool packed(size_t operand) const override { return operand == 1 && kernel_->holds_weight(); }
   void forward(const Io& io) override {
     const float* bias = io.in.size() > 2 ? io.in[2].f32() : nullptr;
     kernel_->forward(io.in[0].size() / in_, io.in[0].f32(), io.in[1].f32(), bias, io.out.f32());

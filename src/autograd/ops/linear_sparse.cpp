@@ -50,6 +50,7 @@ class LinearSparse final : public Kernel {
       : in_(dense[1]), out_(dense[0]), product_(std::move(product)) {}
 
   void operands_changed() override { product_.changed(); }
+  bool packed(size_t operand) const override { return product_.packed(operand); }
   void forward(const Io& io) override {
     const float* bias = io.in.size() > 4 ? io.in[4].f32() : nullptr;
     product_.forward(io, io.in[0].size() / in_, io.in[0].f32(), bias, io.out.f32());

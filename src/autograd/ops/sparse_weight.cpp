@@ -86,6 +86,12 @@ void SparseProduct::prepare(const Io& io) {
   fresh_ = false;
 }
 
+bool SparseProduct::packed(size_t operand) const {
+  if (fresh_ || options_.train) return false;
+  if (operand == size_t(operand_.values)) return !order_.empty() || kernel_->holds_values();
+  return operand == size_t(operand_.values) + 1 || operand == size_t(operand_.values) + 2;
+}
+
 void SparseProduct::order_values(const Io& io) {
   const float* values = io.in[size_t(operand_.values)].f32();
   for (size_t k = 0; k < order_.size(); ++k) ordered_[k] = values[order_[k]];

@@ -31,6 +31,8 @@ class SparseProduct {
 
   // From Kernel::operands_changed().
   void changed() { fresh_ = true; }
+  // Kernel::packed() of the layer that this is a part of.
+  bool packed(size_t operand) const;
   void forward(const Io&, int64_t rows, const float* x, const float* bias, float* y);
   // After forward on the same operands.
   void backward_data(const Io&, int64_t rows, const float* dy, float* dx);

@@ -47,6 +47,8 @@ class ConvKernel {
   virtual void backward(const ConvBackward&);
   // Without training: the weight has new values.
   virtual void weight_changed() {}
+  // After a forward without training: the weight is not read again before weight_changed().
+  virtual bool holds_weight() const { return false; }
   // What runs each pass, separated by spaces: for tests and reports.
   virtual std::string_view description() const { return "portable"; }
 };

@@ -34,6 +34,8 @@ class LinearKernel {
   virtual void backward(const LinearBackward&);
   // Without training: the weight has new values.
   virtual void weight_changed() {}
+  // After a forward without training: the weight is not read again before weight_changed().
+  virtual bool holds_weight() const { return false; }
   virtual std::string_view description() const { return "portable"; }
 };
 

@@ -99,6 +99,7 @@ class SimdConv final : public ConvKernel {
   }
 
   void weight_changed() override { ready_ = false; }
+  bool holds_weight() const override { return ready_ && !train_; }
   std::string_view description() const override { return loops_.name; }
 
  private:
@@ -119,7 +120,7 @@ class SimdConv final : public ConvKernel {
   bool ready_ = false;
   SimdPool pool_;
   std::unique_ptr<MapConv> body_;
-  Lines<float> map_;     // one sample's result, or its gradient, before relu and pool
+  Lines<float> map_;           // one sample's result, or its gradient, before relu and pool
   std::vector<int32_t> from_;  // where each pooled value came from
 };
 

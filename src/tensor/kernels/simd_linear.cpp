@@ -79,6 +79,7 @@ class SimdLinear final : public LinearKernel {
   }
 
   void weight_changed() override { ready_ = false; }
+  bool holds_weight() const override { return ready_ && !few_ && !train_; }
   std::string_view description() const override { return loops_.name; }
 
  private:

@@ -84,6 +84,7 @@ class StripSparse final : public SparseKernel {
   }
 
   void values_changed() override { packed_ = false; }
+  bool holds_values() const override { return packed_ && forward_.copies_values(); }
   int64_t bytes() const override {
     return forward_.bytes() + (transposed_ ? transposed_->bytes() : 0);
   }
@@ -181,6 +182,7 @@ class InferSparse : public SparseKernel {
     assert(!"made without training");
   }
   void values_changed() override { packed_ = false; }
+  bool holds_values() const override { return packed_; }
 
  protected:
   const SparseLoops& loops_;

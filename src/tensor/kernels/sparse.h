@@ -38,6 +38,8 @@ class SparseKernel {
                                float* dbias) = 0;
   // Without training: the values are new.
   virtual void values_changed() {}
+  // After a forward without training: `values` is not read again before values_changed().
+  virtual bool holds_values() const { return false; }
   // Held by the packed forms: indices, and copies of values where there are any.
   virtual int64_t bytes() const = 0;
   // The packed form: for tests and reports.

@@ -21,6 +21,7 @@ class Strips {
   StripForm form() const;
   void pack(const float* values);
   // Blocked: the packed copy. Else the caller's.
+  bool copies_values() const { return !packed_.empty(); }
   const float* values(const float* given) const { return packed_.empty() ? given : packed_.data(); }
   int64_t bytes() const;
 
