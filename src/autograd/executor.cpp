@@ -175,7 +175,7 @@ Tensor Executor::dense_weight_grad(Id id, int64_t begin, int64_t end, int operan
   Impl& s = *impl_;
   const Node& node = s.node(id);
   const auto at = size_t(operand);
-  require(operand >= 1 && at < node.in.size() && s.nodes[size_t(node.in[at])].grad_offset >= 0,
+  require(operand >= 0 && at < node.in.size() && s.nodes[size_t(node.in[at])].grad_offset >= 0,
           "{} ({}): keeps no gradient of a weight at input {}", node.name, node.op->name, operand);
   const Id weight = node.in[at];
   const std::vector<SparseOperand> all = sparse_operands(s.net.graph, node);

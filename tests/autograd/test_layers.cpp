@@ -141,6 +141,7 @@ const std::map<std::string_view, std::string_view> elsewhere{
     {"rnn_coo", "test_recurrent_sparse.cpp"},
     {"batch_norm", "golden: batchnorm2d_train, batchnorm2d_eval, batchnorm1d_*"},
     {"dropout", "test_ops_rules.cpp: its rule is a random one"},
+    {"gaussian", "test_ops_rules.cpp: likewise"},
 };
 
 TEST_CASE("layers: no op without a reference") {

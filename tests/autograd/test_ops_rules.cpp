@@ -72,6 +72,7 @@ TEST_CASE("misuse: the message names node and op, and what was found") {
   check(refused(concat_op, {map, {{4, 4, 5}}}), "concat", "[4,4,5] does not fit beside [4,5,5]");
   check(refused(concat_op, {map, map}, {{"axis", 1.0}}), "concat", "axis 1");
   check(refused(dropout_op, {map}, {{"rate", 1.0}}), "dropout", "rate 1");
+  check(refused(gaussian_op, {map, features}), "gaussian", "found [4,5,5]");
   check(refused(batch_norm_op, {features, bias, bias, bias, weight({5})}), "batch_norm", "input 4");
   check(refused(softmax_op, {{{3, 4}}}), "softmax", "found [3,4]");
   check(refused(part_op, {features}, {{"begin", 4.0}, {"shape", 3.0}}), "part", "4 to 7");
@@ -120,6 +121,28 @@ TEST_CASE("dropout: keeps the mean, zeroes the rate's share, is the identity in 
   }
   CHECK(std::abs(zeros - 3000) < 150);  // 3 deviations
   CHECK(computed(dropout_op, {x}, {{{10000}}}, {{"rate", 0.3}}) == x);
+}
+
+TEST_CASE("gaussian: the moments asked for, gradients of this draw, and the mean in inference") {
+  const Sample sample{"", {{{20000}}, {{20000}}}};
+  const Graph graph = sample_graph(gaussian_op, sample);
+  Tensor mean({1, 20000}), variance({1, 20000});
+  for (float& v : mean.write()) v = 2;
+  for (float& v : variance.write()) v = 9;
+  OpRunner runner(graph, {.mode = Mode::train});
+  const Tensor y = runner.forward(1, {mean, variance});
+  double sum = 0, square = 0;
+  for (const float v : y.read()) sum += v, square += (v - 2) * (v - 2);
+  CHECK(std::abs(sum / 20000 - 2) < 0.08);  // 4 deviations: 4 · 3 / 141, 4 · 9 √2 / 141
+  CHECK(std::abs(square / 20000 - 9) < 0.36);
+  // y = mean + σ e: dy/dmean = 1, dy/dvariance = e / 2σ = (y - mean) / 2σ².
+  Tensor dy({1, 20000});
+  for (float& v : dy.write()) v = 3;
+  const auto din = runner.backward(dy);
+  CHECK(din[0] == dy);
+  for (size_t i = 0; i < 50; ++i)
+    CHECK(din[1].read()[i] == doctest::Approx(3 * (y.read()[i] - 2) / 18).epsilon(1e-4));
+  CHECK(computed(gaussian_op, {mean, variance}, {{{20000}}, {{20000}}}) == mean);
 }
 
 TEST_CASE("batch_norm: training moves the states, inference leaves them") {

@@ -7,7 +7,7 @@
   op(input) op(param) op(constant) op(state)                                                       \
   op(part) op(conv2d) op(linear) op(max_pool) op(avg_pool) op(global_avg_pool)                     \
   op(relu) op(relu6) op(leaky_relu) op(add) op(sub) op(mul) op(concat) op(flatten)                 \
-  op(lstm) op(gru) op(rnn) op(batch_norm) op(dropout) op(softmax)                                  \
+  op(lstm) op(gru) op(rnn) op(batch_norm) op(dropout) op(gaussian) op(softmax)                     \
   op(sigmoid) op(tanh) op(silu) op(gelu) op(hardsigmoid) op(hardswish) op(elu) op(prelu)           \
   op(scale) op(exp) op(log) op(sqrt) op(log_softmax)                                               \
   op(reshape) op(transpose) op(slice) op(pad) op(upsample_nearest2d)                               \
