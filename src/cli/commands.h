@@ -47,7 +47,7 @@ struct TrainArgs {
   // Given as "train.optimizer=sgd": --optimizer, --schedule, --batch and --rate come first.
   std::vector<std::string> set;
   std::string sparse, distribution = "erk";  // a method of sparse training; none: dense
-  double density = 0.1;
+  std::optional<double> density;  // not given: 0.1; with variational what its threshold leaves
   std::filesystem::path sparse_log;
   uint64_t seed = 1;
   std::filesystem::path out = "model.spt";
@@ -68,9 +68,10 @@ void optimize(const OptimizeArgs&);
 struct PruneArgs {
   std::filesystem::path model, out;
   double sparsity = 0, channels = 0;
-  std::string distribution;  // global: ranked over the whole net
+  std::string distribution;    // global: ranked over the whole net
+  std::string pattern, block;  // "2:4", "1x4"
   std::vector<std::string> keep, keep_layers;
-  bool biases = false, compact = false;
+  bool biases = false, propagate = false, compact = false;
 };
 void prune(const PruneArgs&);
 
@@ -108,8 +109,8 @@ struct ExportArgs {
 void export_model(const ExportArgs&);
 
 struct ConvertArgs {
-  std::filesystem::path model, out, mask;
-  std::string format;
+  std::filesystem::path model, out, mask, weights;
+  std::string format, only;  // only: masks or weights
   std::optional<double> density;
   std::vector<std::string> layers;
   int64_t batch = 1;

@@ -106,10 +106,12 @@ void add_train(CLI::App& app, TrainArgs& a) {
        "(docs/config.md)")
       ->allow_extra_args(false);
   c.add_option("--prune", a.prune, "share of the weights to remove")->capture_default_str();
-  c.add_option("--sparse", a.sparse,
-               "train sparse by static, set, snfs, rigl, rigl-itop, snip, gmp or feedback");
-  c.add_option("--density", a.density, "with --sparse: share of the weights that are there")
-      ->capture_default_str();
+  c.add_option(
+      "--sparse", a.sparse,
+      "train sparse by static, set, snfs, rigl, rigl-itop, snip, gmp, feedback or variational");
+  c.add_option("--density", a.density,
+               "with --sparse: share of the weights that are there; 0.1 if not given, with "
+               "variational what its threshold leaves");
   c.add_option("--distribution", a.distribution, "with --sparse: uniform, first-dense, er or erk")
       ->capture_default_str();
   c.add_option("--sparse-log", a.sparse_log, "CSV of what each update dropped and grew");
@@ -120,6 +122,8 @@ void add_train(CLI::App& app, TrainArgs& a) {
   c.callback([&a, &c] {
     for (const char* option : {"--density", "--distribution", "--sparse-log"})
       require(!a.sparse.empty() || c.count(option) == 0, "{}: of no use without --sparse", option);
+    require(a.sparse != "variational" || c.count("--distribution") == 0,
+            "--distribution: of no use with variational, which ranks the whole net");
     cli::train(a);
   });
 }
@@ -134,13 +138,21 @@ void add_prune(CLI::App& app, PruneArgs& a) {
   c.add_option("--keep", a.keep, "a weight to leave alone, as fc.w; may be given again")
       ->allow_extra_args(false);
   c.add_flag("--biases", a.biases, "biases too");
+  c.add_option("--block", a.block, "as 2x4: rows and columns that stay or go as a whole");
+  c.add_option("--pattern", a.pattern, "as 2:4: the 2 greatest of every 4 in a row stay");
   c.add_option("--channels", a.channels, "share of the channels to remove for real");
   c.add_option("--keep-layer", a.keep_layers, "a layer whose channels stay; may be given again")
       ->allow_extra_args(false);
+  c.add_flag("--propagate", a.propagate, "then close the connections of units that are dead");
   c.add_flag("--compact", a.compact, "then remove channels that do nothing");
   c.callback([&a, &c] {
-    for (const char* option : {"--distribution", "--keep", "--biases"})
+    for (const char* option : {"--distribution", "--block", "--biases"})
       require(a.sparsity > 0 || c.count(option) == 0, "{}: of no use without --sparsity", option);
+    require(a.sparsity > 0 || !a.pattern.empty() || c.count("--keep") == 0,
+            "--keep: of no use without --sparsity or --pattern");
+    require(a.pattern.empty() || a.sparsity == 0, "--sparsity: of no use with --pattern");
+    for (const char* option : {"--distribution", "--biases"})
+      require(a.block.empty() || c.count(option) == 0, "{}: of no use with --block", option);
     require(a.channels > 0 || c.count("--keep-layer") == 0,
             "--keep-layer: of no use without --channels");
     cli::prune(a);
@@ -221,14 +233,19 @@ void add_export(CLI::App& app, ExportArgs& a) {
 void add_convert(CLI::App& app, ConvertArgs& a) {
   CLI::App& c = *app.add_subcommand("convert", "a model's weights as dense, masked, COO or CSR");
   c.add_option("model", a.model, "float .spt file")->required();
-  c.add_option("--format", a.format, "dense, masked, coo, csr or automatic")->required();
+  c.add_option("--format", a.format, "dense, masked, coo, csr or automatic");
   c.add_option("--out", a.out, "file")->required();
   c.add_option("--density", a.density, "first prune the smallest weights, to this share of all");
-  c.add_option("--mask", a.mask, "first take the masks or entries of this model");
+  c.add_option("--mask", a.mask, "first take the masks or entries of this model, or file of masks");
+  c.add_option("--weights", a.weights, "first take the weights of this model, or file of weights");
+  c.add_option("--only", a.only, "write just the masks or just the weights, for those two");
   c.add_option("--layer", a.layers, "only this layer; may be given again")->allow_extra_args(false);
   CLI::Option& batch = *c.add_option("--batch", a.batch, "what automatic chooses for");
   c.add_flag("--json", a.json, "as JSON");
   c.callback([&a, &batch] {
+    require(a.only.empty() || (a.format.empty() && a.layers.empty()),
+            "--format and --layer: of no use with --only");
+    require(!a.format.empty() || !a.only.empty(), "convert: give --format or --only");
     require(batch.count() == 0 || a.format == "automatic",
             "--batch: of no use with --format {}, only with automatic", a.format);
     cli::convert(a);

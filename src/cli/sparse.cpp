@@ -11,14 +11,15 @@
 #include "sparse/masks.h"
 #include "sparse/prune.h"
 #include "sparse/score.h"
+#include "sparse/variational.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
 namespace sparlet::cli {
 namespace {
 
-const std::vector<std::string> kMethods{"static",    "set",  "snfs", "rigl",
-                                        "rigl-itop", "snip", "gmp",  "feedback"};
+const std::vector<std::string> kMethods{"static", "set", "snfs",     "rigl",       "rigl-itop",
+                                        "snip",   "gmp", "feedback", "variational"};
 
 // One line an update and weight: step, fraction, weight, what was dropped, grown, regrown, what is
 // left.
@@ -44,7 +45,8 @@ void check_sparse(const TrainArgs& a) {
   }
   require(std::ranges::find(kMethods, a.sparse) != kMethods.end(), "--sparse: '{}' is none of {}{}",
           a.sparse, fmt::join(kMethods, ", "), did_you_mean(a.sparse, kMethods));
-  require(a.density > 0 && a.density <= 1, "--density: {} is not in 0 .. 1", a.density);
+  require(!a.density || (*a.density > 0 && *a.density <= 1), "--density: {} is not in 0 .. 1",
+          a.density.value_or(0));
   require(a.prune == 0, "--prune: of no use with --sparse, whose share is --density");
   const bool moves = a.sparse == "set" || a.sparse == "snfs" || a.sparse.starts_with("rigl");
   require(moves || a.sparse_log.empty(), "--sparse-log: {} does not move connections", a.sparse);
@@ -53,7 +55,7 @@ void check_sparse(const TrainArgs& a) {
 
 Trained train_sparse(const TrainArgs& a, const search::Config& config, const search::TrainJob& job,
                      Rng& rng) {
-  const double sparsity = 1 - a.density;
+  const double sparsity = 1 - a.density.value_or(0.1);
   const sparse::Distribution distribution = sparse::distribution_from(a.distribution);
   search::Recipe recipe = search::recipe_of(config.train, config.data.channels_first, job);
   TrainOptions& options = recipe.options;
@@ -73,6 +75,12 @@ Trained train_sparse(const TrainArgs& a, const search::Config& config, const sea
                                                                   .end = end,
                                                                   .every = 16,
                                                                   .distribution = distribution}));
+  } else if (a.sparse == "variational") {
+    sparse::Variational o{.samples = job.data.train.size(), .full = (end + 2) / 3, .end = end};
+    if (a.density) o.sparsity = sparsity;
+    options.checkpoint_from_step = end;
+    options.hooks.push_back(sparse::variational(o));
+    net = sparse::with_noise(net, o);
   } else if (a.sparse == "snip") {
     net = sparse::snip(net, job.data.train, {.sparsity = sparsity, .distribution = distribution},
                        rng);

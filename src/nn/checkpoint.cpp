@@ -12,7 +12,7 @@ namespace sparlet {
 namespace {
 
 constexpr char kMagic[4] = {'S', 'P', 'T', 'C'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kPrefix = 20;
 
 bool has_value(const Node& node) { return is_leaf(*node.op) && node.op != &input_op; }
@@ -125,6 +125,11 @@ std::vector<uint8_t> to_bytes(const Checkpoint& c) {
   out.put(uint64_t(c.history.size()));
   for (const EpochReport& report : c.history)
     out.put(report.epoch, report.train_loss, report.validation_error, report.rate);
+  out.put(uint64_t(c.hooks.size()));
+  for (const std::vector<uint8_t>& memory : c.hooks) {
+    out.put(uint64_t(memory.size()));
+    out.append(memory.data(), memory.size());
+  }
   std::vector<uint8_t> file(out.file.begin(), out.file.end());
   const uint64_t bytes = file.size();
   std::memcpy(file.data() + 8, &bytes, sizeof bytes);
@@ -167,6 +172,11 @@ Checkpoint checkpoint_from(std::span<const uint8_t> file, std::string_view where
   c.history.resize(in.count());
   for (EpochReport& report : c.history)
     in.get(report.epoch, report.train_loss, report.validation_error, report.rate);
+  c.hooks.resize(in.count());
+  for (std::vector<uint8_t>& memory : c.hooks) {
+    memory.resize(in.count());
+    in.copy(memory.data(), memory.size());
+  }
   in.end();
   return c;
 }

@@ -1,9 +1,10 @@
 // A training run between two epochs: all that train() needs to go on as if it had never stopped.
 //
-//   "SPTC" | version u32 = 1 | bytes u64 (of the whole file) | crc32 u32 (of all behind it) | body
+//   "SPTC" | version u32 = 2 | bytes u64 (of the whole file) | crc32 u32 (of all behind it) | body
 //
 // little endian. The body: the numbers below in their order, then two nets (the graph's text, the
-// leaves' values in order of Id), the optimiser's slots, the order of samples, the history.
+// leaves' values in order of Id), the optimiser's slots, the order of samples, the history, what each
+// hook that remembers something has saved.
 #pragma once
 #include <filesystem>
 
@@ -24,6 +25,7 @@ struct Checkpoint {
   std::vector<std::vector<Tensor>> slots;  // by param in order of Id; none without optimiser slots
   std::vector<int32_t> order;              // of the samples, as the last epoch took them
   std::vector<EpochReport> history;        // without seconds
+  std::vector<std::vector<uint8_t>> hooks = {};  // of those that save, in their order
 };
 
 std::vector<uint8_t> to_bytes(const Checkpoint&);

@@ -243,6 +243,8 @@ class Training {
                  .best = result_.net,
                  .order = order_,
                  .history = result_.history};
+    for (const Hook& hook : options_.hooks)
+      if (hook.save) c.hooks.push_back(hook.save());
     for (Id id = 0; rule_.slots() > 0 && id < Id(c.net.graph.nodes.size()); ++id) {
       if (c.net.graph[id].op != &param_op) continue;
       std::vector<Tensor>& of_param = c.slots.emplace_back();
@@ -283,6 +285,7 @@ class Training {
     result_.validation_error = c.validation_error;
     result_.best_epoch = c.best_epoch;
     result_.history = c.history;
+    resume_hooks(c);
     make_executor(c.net);
     executor_->rng() = Rng(c.executor_rng);
     size_t at = 0;
@@ -291,6 +294,16 @@ class Training {
       for (int k = 0; k < rule_.slots(); ++k) executor_->set_slot(id, k, c.slots[at][size_t(k)]);
       ++at;
     }
+  }
+
+  void resume_hooks(const Checkpoint& c) const {
+    size_t at = 0, wanted = 0;
+    for (const Hook& hook : options_.hooks) wanted += hook.save != nullptr;
+    require(c.hooks.size() == wanted,
+            "resume: the checkpoint is of {} hooks that remember something, wanted {}",
+            c.hooks.size(), wanted);
+    for (const Hook& hook : options_.hooks)
+      if (hook.save) hook.load(c.hooks[at++]);
   }
 
   // The executor for validation is kept from epoch to epoch while the structure is the same.

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <span>
 #include <variant>
 
 #include "autograd/executor.h"
@@ -76,6 +77,10 @@ struct Hook {
   // Called after every backward(), with that batch's gradients in the executor, which it may change. True
   // after the last batch of a step: the optimiser step is left out, after_step is called all the same.
   Look after_backward = {};
+  // What the hook remembers from step to step, for checkpoints; none: nothing but what the net holds. load()
+  // throws Error for bytes that are no such memory.
+  std::function<std::vector<uint8_t>()> save = {};
+  std::function<void(std::span<const uint8_t>)> load = {};
 };
 
 struct EpochReport { int epoch = 0; float train_loss = 0; double validation_error = 1; float rate = 0; double seconds = 0; };
@@ -102,7 +107,7 @@ struct TrainOptions {
   std::function<void(const Checkpoint&)> checkpoint = {};
   int checkpoint_every = 1;
   // Goes on from there: with the same net, data, optimiser and options the result is that of a run that
-  // was never interrupted, byte for byte (hooks must depend on TrainState alone).
+  // was never interrupted, byte for byte (hooks depend on TrainState and on what they save).
   const Checkpoint* resume = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include "autograd/rewrite.h"
 #include "sparse/constants.h"
 #include "sparse/prune.h"
+#include "sparse/saved.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
@@ -111,8 +112,13 @@ class Cutter {
   Net run() {
     return rewrite(net_, [&](Rewriter& r, Id id) {
       const Node& node = net_.graph[id];
-      if (is_leaf(*node.op) && node.op != &input_op)
-        return r.leaf(*node.op, node.name, values_[size_t(id)]);
+      const Tensor& value = values_[size_t(id)];
+      if (value && value.shape() != node.type.shape) return r.leaf(*node.op, node.name, value);
+      if (value) {  // as it is, attributes too
+        const Id made = r.copy(id);
+        r.to().params[size_t(made)] = value;
+        return made;
+      }
       if (!is_depthwise(node)) return r.copy(id);
       std::vector<Id> in;
       for (const Id from : node.in) in.push_back(r.now(from));
@@ -198,34 +204,22 @@ void check_names(const Graph& graph, const std::vector<std::string>& keep) {
             did_you_mean(name, known));
 }
 
-// Removes `number` groups of those that may go (by layer where not together: the same share of
-// each).
-Net without_least(const Net& net, const ChannelPruning& o, double fraction) {
+// By layer, or "" for the whole net: the groups that may go, the least first.
+using Candidates = std::map<std::string, std::vector<size_t>>;
+Candidates candidates_of(const Net& net, const Channels& channels, const ChannelPruning& o) {
   check_names(net.graph, o.keep);
-  const Channels channels = channels_of(net.graph);
   const std::vector<Ranked> groups = rank(net, channels, o.keep);
-  std::map<Id, std::vector<size_t>> candidates;  // by layer, or all under 0
+  Candidates all;
   for (size_t g = 0; g < groups.size(); ++g)
     if (!channels.fixed[g] && !groups[g].keep && groups[g].layer >= 0)
-      candidates[o.together ? 0 : groups[g].layer].push_back(g);
-  std::vector<bool> gone(groups.size(), false);
-  for (auto& [layer, list] : candidates) {
+      all[o.together ? "" : net.graph[groups[g].layer].name].push_back(g);
+  for (auto& [layer, list] : all)
     std::ranges::stable_sort(list, {}, [&](size_t g) { return groups[g].score; });
-    const auto n = size_t(std::floor(fraction * double(list.size()) + 1e-9));
-    for (size_t i = 0; i < n; ++i) gone[list[i]] = true;
-  }
-  keep_one_each(channels, gone);
-  return Cutter(net, channels, gone, nullptr).run();
+  return all;
 }
 
-// Groups that may go.
-int64_t candidates(const Net& net, const ChannelPruning& o) {
-  const Channels channels = channels_of(net.graph);
-  const std::vector<Ranked> groups = rank(net, channels, o.keep);
-  int64_t n = 0;
-  for (size_t g = 0; g < groups.size(); ++g)
-    n += !channels.fixed[g] && !groups[g].keep && groups[g].layer >= 0;
-  return n;
+int64_t share_of(double fraction, int64_t n) {
+  return int64_t(std::floor(fraction * double(n) + 1e-9));
 }
 
 void check(const ChannelPruning& o) {
@@ -249,7 +243,13 @@ Net compact(const Net& net) {
 
 Net prune_channels(const Net& net, const ChannelPruning& options) {
   check(options);
-  return without_least(net, options, options.fraction);
+  const Channels channels = channels_of(net.graph);
+  std::vector<bool> gone(size_t(channels.groups()), false);
+  for (const auto& [layer, list] : candidates_of(net, channels, options))
+    for (int64_t i = 0; i < share_of(options.fraction, int64_t(list.size())); ++i)
+      gone[list[size_t(i)]] = true;
+  keep_one_each(channels, gone);
+  return Cutter(net, channels, gone, nullptr).run();
 }
 
 Hook gradual_channels(const GradualChannels& options) {
@@ -258,18 +258,35 @@ Hook gradual_channels(const GradualChannels& options) {
                      .begin = options.begin,
                      .end = options.end,
                      .every = options.every};
-  gradual(plan);                                    // throws for what is out of range
-  const auto first = std::make_shared<int64_t>(0);  // candidates before any went
-  return [=](const TrainState& state) -> std::optional<Net> {
+  gradual(plan);  // throws for what is out of range
+  // Candidates before any went, by layer or in all.
+  const auto first = std::make_shared<std::map<std::string, Tensor>>();
+  Hook hook = [=](const TrainState& state) -> std::optional<Net> {
     const bool due = state.step == plan.end || (state.step - plan.begin) % plan.every == 0;
     if (!due || state.step < plan.begin || state.step > plan.end) return {};
     const Net net = state.executor.trained();
-    const int64_t here = candidates(net, options.target);
-    if (state.step == (plan.begin > 0 ? plan.begin : plan.every) || *first == 0) *first = here;
-    const double left = double(*first) * (1 - sparsity_at(plan, state.step));
-    if (double(here) <= left) return {};
-    return without_least(net, options.target, 1 - left / double(here));
+    const Channels channels = channels_of(net.graph);
+    const Candidates all = candidates_of(net, channels, options.target);
+    if (state.step == (plan.begin > 0 ? plan.begin : plan.every)) first->clear();
+    std::vector<bool> gone(size_t(channels.groups()), false);
+    for (const auto& [layer, list] : all) {
+      const auto here = int64_t(list.size());
+      const Tensor& n = first->try_emplace(layer, Tensor({1}, {float(here)})).first->second;
+      const auto before = int64_t(n.read()[0]);
+      const int64_t left = before - share_of(sparsity_at(plan, state.step), before);
+      for (int64_t i = 0; i < here - left; ++i) gone[list[size_t(i)]] = true;
+    }
+    keep_one_each(channels, gone);
+    if (std::ranges::find(gone, true) == gone.end()) return {};
+    return Cutter(net, channels, gone, nullptr).run();
   };
+  hook.save = [first] { return to_bytes(*first); };
+  hook.load = [first](std::span<const uint8_t> bytes) {
+    *first = tensors_from(bytes);
+    for (const auto& [layer, number] : *first)
+      require(number.size() == 1, "resume: a hook's memory is not that of gradual_channels()");
+  };
+  return hook;
 }
 
 }  // namespace sparlet::sparse

@@ -1,5 +1,7 @@
 #include "sparse/dynamic.h"
 
+#include <cmath>
+
 #include "nn/slots.h"
 #include "sparse/engine.h"
 #include "tensor/error.h"
@@ -64,7 +66,7 @@ DynamicOptions dynamic_from(std::string_view word) {
 
 Hook dynamic(const DynamicOptions& options) {
   const auto engine = std::make_shared<Engine>(options);
-  return Hook(
+  Hook hook(
       [engine](const TrainState& state) {
         return engine->update(state.executor, moment_of(state));
       },
@@ -73,6 +75,11 @@ Hook dynamic(const DynamicOptions& options) {
         engine->gather(state.executor, now, state.batch, state.batches, state.samples);
         return engine->options().replaces_step && engine->due(now);
       });
+  if (options.momentum > 0) {
+    hook.save = [engine] { return engine->saved(); };
+    hook.load = [engine](std::span<const uint8_t> bytes) { engine->load(bytes); };
+  }
+  return hook;
 }
 
 namespace {
@@ -96,8 +103,12 @@ struct Dynamic::State {
   Executor& executor;
   UpdateRule rule;
   float base_rate, rate;
-  Engine engine;
+  std::optional<Engine> engine = {};  // or
+  std::optional<Hook> hook = {};
   int batch = 0;
+
+  State(Executor& e, const Optimizer& optimizer)
+      : executor(e), rule(rule_of(optimizer)), base_rate(rate_of(optimizer)), rate(base_rate) {}
 
   Moment moment(int64_t step, double fraction) const {
     return {.step = step,
@@ -105,33 +116,69 @@ struct Dynamic::State {
             .epoch = 0,
             .rate = base_rate > 0 ? double(rate) / double(base_rate) : 1};
   }
+  TrainState train_state(int64_t step, double fraction, int batches, int64_t samples) const {
+    return {.step = step,
+            .total_steps = std::llround(double(step) / fraction),
+            .rate = rate,
+            .base_rate = base_rate,
+            .executor = executor,
+            .batch = batch,
+            .batches = batches,
+            .samples = samples};
+  }
+  // After backward(); whether the optimiser's step is left out.
+  bool look(int64_t step, double fraction, int batches, int64_t samples) {
+    if (hook)
+      return hook->after_backward &&
+             hook->after_backward(train_state(step, fraction, batches, samples));
+    const Moment now = moment(step, fraction);
+    engine->gather(executor, now, batch, batches, samples);
+    return engine->options().replaces_step && engine->due(now);
+  }
+  std::optional<Net> change(int64_t step, double fraction) {
+    if (engine) return engine->update(executor, moment(step, fraction));
+    return hook->after_step ? hook->after_step(train_state(step, fraction, 1, 0)) : std::nullopt;
+  }
 };
 
 Dynamic::Dynamic(Executor& executor, const Optimizer& optimizer, const DynamicOptions& options)
-    : state_(new State{executor, rule_of(optimizer), rate_of(optimizer), rate_of(optimizer),
-                       Engine(options)}) {}
+    : state_(new State(executor, optimizer)) {
+  state_->engine.emplace(options);
+}
+Dynamic::Dynamic(Executor& executor, const Optimizer& optimizer, Hook hook)
+    : state_(new State(executor, optimizer)) {
+  state_->hook = std::move(hook);
+}
 Dynamic::~Dynamic() = default;
 
 void Dynamic::set_rate(float rate) { state_->rate = rate; }
-int64_t Dynamic::dense_bytes() const { return state_->engine.dense_bytes(); }
+int64_t Dynamic::dense_bytes() const { return state_->engine ? state_->engine->dense_bytes() : 0; }
+int64_t Dynamic::dense_rows() const { return state_->engine ? state_->engine->dense_rows() : 0; }
+
+std::vector<uint8_t> Dynamic::saved() const {
+  if (state_->engine) return state_->engine->saved();
+  return state_->hook->save ? state_->hook->save() : std::vector<uint8_t>{};
+}
+void Dynamic::load(std::span<const uint8_t> bytes) {
+  if (state_->engine) return state_->engine->load(bytes);
+  if (state_->hook->load) return state_->hook->load(bytes);
+  require(bytes.empty(), "resume: {} bytes for a hook that remembers nothing", bytes.size());
+}
 
 void Dynamic::add(int64_t step, double fraction, int64_t samples) {
-  State& s = *state_;
   // How many are to come is not known: more than this one.
-  s.engine.gather(s.executor, s.moment(step, fraction), s.batch, s.batch + 2, samples);
-  ++s.batch;
+  state_->look(step, fraction, state_->batch + 2, samples);
+  ++state_->batch;
 }
 
 bool Dynamic::step(int64_t step, double fraction) { return this->step(step, fraction, 1); }
 
 bool Dynamic::step(int64_t step, double fraction, int64_t samples) {
   State& s = *state_;
-  const Moment now = s.moment(step, fraction);
-  s.engine.gather(s.executor, now, s.batch, s.batch + 1, samples);
+  const bool skip = s.look(step, fraction, s.batch + 1, samples);
   s.batch = 0;
-  if (!(s.engine.options().replaces_step && s.engine.due(now)))
-    s.executor.step(s.rule, s.rate, step);
-  const std::optional<Net> changed = s.engine.update(s.executor, now);
+  if (!skip) s.executor.step(s.rule, s.rate, step);
+  const std::optional<Net> changed = s.change(step, fraction);
   if (changed) go_on(s.executor, *changed);
   return changed.has_value();
 }

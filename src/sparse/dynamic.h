@@ -55,7 +55,7 @@ struct DynamicOptions {
   bool replaces_step = false;
   // > 0: a dense momentum m = momentum × m + gradient is kept, for criteria that want it: over those steps
   // before an update that it still feels (momentum^n > 2^-24, at 0.9 the last 158). Costs 4 bytes a dense
-  // weight all the time, and a dense gradient at each of these steps. It is not part of checkpoints.
+  // weight all the time, and a dense gradient at each of these steps. It is part of checkpoints.
   float momentum = 0;
   std::vector<std::string> keep_out = {};  // weights whose connections stay
   uint64_t seed = 1;
@@ -86,10 +86,13 @@ inline Hook rigl(const DynamicOptions& o = rigl_options()) { return dynamic(o); 
 class Dynamic {
  public:
   Dynamic(Executor&, const Optimizer&, const DynamicOptions&);
+  // Any other hook: snip, gradual, feedback, variational, gradual_channels. What it sees as the number of all
+  // steps is step / fraction, rounded.
+  Dynamic(Executor&, const Optimizer&, Hook);
   ~Dynamic();
 
   // `step` from 1; `fraction` of training that is done with it, 1 at the last one. True where the
-  // connections changed (the executor then holds the net that has them).
+  // connections changed (the executor then holds the net that has them, or is another one).
   bool step(int64_t step, double fraction);
   // Of the steps to come; at first the optimiser's.
   void set_rate(float rate);
@@ -97,8 +100,13 @@ class Dynamic {
   // samples, and step() with that of the last. The params' mean gradient is the caller's business.
   void add(int64_t step, double fraction, int64_t samples);
   bool step(int64_t step, double fraction, int64_t samples);
-  // Bytes of dense state between steps.
+  // What it costs beyond sparse training: bytes of dense state between steps, and rows of dense gradients
+  // made so far (none but at updates where no dense momentum is kept). 0 with a hook.
   int64_t dense_bytes() const;
+  int64_t dense_rows() const;
+  // What it remembers from step to step, to go on in another process. load() throws Error for other bytes.
+  std::vector<uint8_t> saved() const;
+  void load(std::span<const uint8_t>);
 
  private:
   struct State;

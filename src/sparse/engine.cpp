@@ -8,6 +8,7 @@
 #include "nn/init.h"
 #include "sparse/allocate.h"
 #include "sparse/magnitude.h"
+#include "sparse/saved.h"
 #include "sparse/slots.h"
 #include "sparse/top.h"
 #include "tensor/error.h"
@@ -65,6 +66,9 @@ std::vector<Weight> Engine::weights(const Graph& graph) const {
   return list;
 }
 
+void Engine::load(std::span<const uint8_t> bytes) { momentum_ = tensors_from(bytes); }
+std::vector<uint8_t> Engine::saved() const { return to_bytes(momentum_); }
+
 int64_t Engine::dense_bytes() const {
   int64_t bytes = 0;
   for (const auto& [name, tensor] : momentum_) bytes += tensor.bytes();
@@ -81,11 +85,14 @@ void Engine::gather(const Executor& executor, const Moment& now, int batch, int 
   samples_ += samples;
   for (const Weight& weight : weights(executor.net().graph)) {
     if (batches > 1 && !sums_.contains(weight.name)) sums_[weight.name] = Tensor(weight.shape);
-    if (keeps && !momentum_.contains(weight.name)) momentum_[weight.name] = Tensor(weight.shape);
+    if (keeps) {
+      Tensor& held = momentum_[weight.name];
+      if (!held || held.shape() != weight.shape) held = Tensor(weight.shape);
+    }
     by_rows(weight, [&](int64_t begin, int64_t end) {
       const size_t first = size_t(begin * row_size(weight));
       if (batches > 1) {
-        const Tensor g = executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
+        const Tensor g = made(executor, weight, begin, end);
         float* sum = sums_[weight.name].write().data() + first;
         for (const float v : g.read()) *sum++ += float(samples) * v;
       }
@@ -97,12 +104,17 @@ void Engine::gather(const Executor& executor, const Moment& now, int batch, int 
   }
 }
 
+Tensor Engine::made(const Executor& executor, const Weight& weight, int64_t begin,
+                    int64_t end) const {
+  dense_rows_ += end - begin;
+  return executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
+}
+
 // The mean over the step's batches.
 Tensor Engine::gradient(const Executor& executor, const Weight& weight, int64_t begin,
                         int64_t end) const {
   const auto sum = sums_.find(weight.name);
-  if (sum == sums_.end())
-    return executor.dense_weight_grad(weight.reader, begin, end, weight.operand);
+  if (sum == sums_.end()) return made(executor, weight, begin, end);
   Shape shape{end - begin};
   for (int i = 1; i < weight.shape.rank(); ++i) shape.push_back(weight.shape[i]);
   Tensor rows(shape);

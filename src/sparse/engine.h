@@ -21,10 +21,16 @@ class Engine {
   bool due(const Moment& now) const { return sparse::due(options_.updates, now); }
   const DynamicOptions& options() const { return options_; }
   int64_t dense_bytes() const;
+  int64_t dense_rows() const { return dense_rows_; }
+  // The dense momentum, for checkpoints.
+  std::vector<uint8_t> saved() const;
+  void load(std::span<const uint8_t>);
 
  private:
   struct Layer;
   std::vector<Weight> weights(const Graph&) const;
+  // Rows of the last batch's dense gradient.
+  Tensor made(const Executor&, const Weight&, int64_t begin, int64_t end) const;
   Tensor gradient(const Executor&, const Weight&, int64_t begin, int64_t end) const;
   std::vector<Layer> layers(Executor&, const Net&, const std::vector<Weight>&, int64_t step);
   void choose_dropped(std::vector<Layer>&, double fraction) const;
@@ -36,6 +42,7 @@ class Engine {
   // By weight name, dense: over all steps; of the batches of this step so far.
   std::map<std::string, Tensor> momentum_, sums_;
   int64_t samples_ = 0;
+  mutable int64_t dense_rows_ = 0;
 };
 
 }  // namespace sparlet::sparse

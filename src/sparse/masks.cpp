@@ -150,50 +150,6 @@ Net with_mask(const Net& net, const std::string& name, const Tensor& mask) {
   return with_connections(net, {weight}, {at_places(net, weight, std::move(at))});
 }
 
-Net with_masks_of(const Net& net, const Net& from) {
-  const std::vector<Weight> mine = weights_of(net.graph, true);
-  Net out = net;
-  for (const Weight& other : weights_of(from.graph, true)) {
-    if (!other.has_pattern()) continue;
-    named(mine, other.name);  // throws
-    out = with_mask(out, other.name, open_mask(from, other));
-  }
-  return out;
-}
-
-Net with_values_of(const Net& net, const Net& from) {
-  const std::vector<Weight> mine = weights_of(net.graph, true),
-                            theirs = weights_of(from.graph, true);
-  const auto weight_at = [](const std::vector<Weight>& list, Id param) {
-    const auto found = std::ranges::find(list, param, &Weight::param);
-    return found == list.end() ? nullptr : &*found;
-  };
-  Net out = net;
-  for (Id id = 0; id < Id(net.graph.nodes.size()); ++id) {
-    const Node& node = net.graph[id];
-    if (node.op != &param_op && node.op != &state_op) continue;
-    const Id other = from.graph.at(node.name);
-    const Weight *here = weight_at(mine, id), *there = weight_at(theirs, other);
-    const bool sparse = here && there && (here->format || there->format);
-    require(sparse ? here->shape == there->shape
-                   : from.graph[other].op == node.op && from.graph[other].type == node.type,
-            "{} ({}): is {} here, {} {} in the net to take it from", node.name, node.op->name,
-            to_string(node.type.shape), from.graph[other].op->name,
-            to_string(from.graph[other].type.shape));
-    if (!sparse) {
-      out.params[size_t(id)] = from.params[size_t(other)];
-    } else if (!here->format) {
-      out.params[size_t(id)] = dense_values(from, *there);
-    } else {  // the entries stay
-      const auto values = dense_values(from, *there);
-      const Connections c = connections(net, *here);
-      const auto to = out.params[size_t(id)].write();
-      for (size_t i = 0; i < c.at.size(); ++i) to[i] = values.read()[size_t(c.at[i])];
-    }
-  }
-  return out;
-}
-
 Net shuffled_masks(const Net& net, Rng& rng) {
   std::vector<Weight> weights = weights_of(net.graph, true);
   std::erase_if(weights, [](const Weight& weight) { return !weight.has_pattern(); });

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Drives the real tool on tiny inputs: test_tool.py SPARLET. Checks exit codes, one-line errors, JSON, and that a search
 whose worker and then whose parent are killed ends as if nothing had happened."""
+import array
 import json
 import os
 import shutil
@@ -143,6 +144,65 @@ def test_sparse():
     refused("bench", "--sparse", "--size", "0", pieces=["--size"])
     table = json.loads(run("bench", "--sparse", "--size", "64", "--batch", "2", "--density", "0.1", "--milliseconds", "1", "--json").stdout)
     assert len(table) == 1 and table[0]["csr_bytes"] < table[0]["dense_bytes"] and table[0]["csr_us"] > 0, table
+
+
+def connections(text):
+    """Of the sparsity table that the text ends with: by weight, weights and connections."""
+    rows = [line.split() for line in text.splitlines()]
+    return {row[0]: (int(row[-5]), int(row[-4])) for row in rows if len(row) >= 6 and row[-3].endswith("%")}
+
+
+def test_sparse_training():
+    """Each method gives exactly the density asked for; prune and convert go on with what it wrote."""
+    train = ["train", "--net", "lenet5", *DATA, "--epochs", 4, "--batch", 30, "--out", "t.spt"]
+    for method in ("static", "set", "snfs", "rigl", "rigl-itop", "snip", "gmp", "feedback", "variational"):
+        all_weights, left = connections(run(*train, "--sparse", method, "--density", 0.15).stdout)["all"]
+        assert left == all_weights - round(0.85 * all_weights), (method, all_weights, left)
+    all_weights, left = connections(run(*train, "--sparse", "variational").stdout)["all"]
+    assert left <= all_weights
+    run(*train, "--sparse", "rigl", "--sparse-log", "log.csv")
+    rows = [line.split(",") for line in Path("log.csv").read_text().splitlines()]
+    assert rows[0][:4] == ["step", "drop_fraction", "weight", "size"] and len(rows) > 10, rows[:2]
+    assert all(row[4] == row[5] for row in rows[1:])  # dropped, grown
+    refused(*train, "--sparse", "rigle", pieces=["rigle", "did you mean 'rigl'"])
+    refused(*train, "--sparse", "rigl", "--density", 2, pieces=["--density"])
+    refused(*train, "--density", 0.5, pieces=["--density", "--sparse"])
+    refused(*train, "--sparse", "variational", "--distribution", "erk", pieces=["--distribution", "variational"])
+    refused(*train, "--sparse", "snip", "--sparse-log", "l.csv", pieces=["--sparse-log", "snip"])
+
+    run("train", "--net", "lenet5", *DATA, "--epochs", 1, "--out", "d.spt")
+    before = connections(run("prune", "t.float.spt", "--sparsity", 0.98, "--out", "p.spt").stdout)
+    assert before["all"][1] == before["all"][0] - round(0.98 * before["all"][0]), before
+    closed = connections(run("prune", "p.spt", "--propagate", "--out", "o.spt").stdout)
+    small = connections(run("prune", "p.spt", "--compact", "--out", "s.spt").stdout)
+    assert closed["all"][1] < before["all"][1] and closed["all"][0] == before["all"][0], closed
+    assert small["all"][0] < before["all"][0], small
+    half = connections(run("prune", "t.float.spt", "--channels", 0.5, "--keep-layer", "c1", "--out", "h.spt").stdout)
+    assert half["all"][0] < 0.6 * before["all"][0], half
+    for name in ("p.spt", "o.spt", "s.spt"):
+        run("predict", name, *DATA, "--out", name + ".out")
+    outputs = [array.array("f", Path(name + ".spt.out").read_bytes()) for name in "pos"]
+    for other in outputs[1:]:
+        assert max(abs(a - b) for a, b in zip(outputs[0], other)) < 1e-4
+    regular = connections(run("prune", "d.float.spt", "--pattern", "1:4", "--out", "o.spt").stdout)
+    assert regular["f1.w"][1] * 4 == regular["f1.w"][0], regular
+    run("prune", "d.float.spt", "--sparsity", 0.5, "--block", "2x2", "--out", "o.spt")
+    refused("prune", "t.float.spt", "--out", "o.spt", pieces=["nothing to do"])
+    refused("prune", "t.float.spt", "--out", "o.spt", "--pattern", "2-4", pieces=["--pattern", "2-4", "2:4"])
+    refused("prune", "t.float.spt", "--out", "o.spt", "--pattern", "5:4", pieces=["5 of every 4"])
+    refused("prune", "t.float.spt", "--out", "o.spt", "--sparsity", 0.5, "--block", "4", pieces=["--block", "2x4"])
+
+    for only in ("masks", "weights"):
+        run("convert", "p.spt", "--only", only, "--out", only + ".spt")
+    run("convert", "d.float.spt", "--mask", "masks.spt", "--weights", "weights.spt", "--format", "masked", "--out", "b.spt")
+    run("predict", "b.spt", *DATA, "--out", "b.out")
+    assert Path("b.out").read_bytes() == Path("p.spt.out").read_bytes()
+    assert 4 * Path("masks.spt").stat().st_size < Path("weights.spt").stat().st_size + 4000
+    refused("convert", "p.spt", "--only", "biases", "--out", "o.spt", pieces=["--only", "biases"])
+    refused("convert", "p.spt", "--only", "masks", "--format", "csr", "--out", "o.spt", pieces=["--format", "--only"])
+    refused("convert", "p.spt", "--out", "o.spt", pieces=["--format", "--only"])
+    refused("convert", "d.float.spt", "--only", "masks", "--out", "o.spt", pieces=["masks", "none"])
+    refused("eval", "masks.spt", *DATA, pieces=["masks.spt"])
 
 
 def search(out, *more, workers=2):
@@ -337,8 +397,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
         os.chdir(folder)
         Path("tiny.toml").write_text(CONFIG)
-        for test in (test_one_model, test_sequences, test_sparse, test_search_and_show, test_same_seed, test_kills,
-                     test_bad_input, test_read_only):
+        for test in (test_one_model, test_sequences, test_sparse, test_sparse_training, test_search_and_show,
+                     test_same_seed, test_kills, test_bad_input, test_read_only):
             start = time.monotonic()
             test()
             print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)

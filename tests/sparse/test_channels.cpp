@@ -198,3 +198,28 @@ TEST_CASE("channels go while the net trains") {
   CHECK(t.net.value("f1.w").shape()[0] == 8);
   CHECK(t.net.value("f2.w").shape() == Shape{10, 8});
 }
+
+TEST_CASE("channels that go by and by are as many as those that go at once, in all or by layer") {
+  const Net net = residual(8);
+  for (const bool together : {true, false})
+    for (const double fraction : {0.3, 0.5, 0.85}) {
+      const sparse::ChannelPruning target{
+          .fraction = fraction, .together = together, .keep = {"c2"}};
+      const Hook hook =
+          sparse::gradual_channels({.target = target, .begin = 0, .end = 11, .every = 2});
+      Executor executor(net, {.batch = 2, .mode = Mode::train});
+      for (int64_t step = 1; step <= 12; ++step) {
+        const auto changed =
+            hook.after_step({.step = step, .total_steps = 12, .executor = executor});
+        if (changed) executor = Executor(*changed, executor.options());
+      }
+      const Net once = sparse::prune_channels(net, target), slowly = executor.trained();
+      CHECK(slowly.value("c2.w").shape()[0] == 6);
+      int64_t a = 0, b = 0;
+      for (const char* name : {"c1.w", "f1.w"}) {
+        a += once.value(name).shape()[0], b += slowly.value(name).shape()[0];
+        if (!together) CHECK(to_text(once.graph) == to_text(slowly.graph));
+      }
+      CHECK(a == b);
+    }
+}

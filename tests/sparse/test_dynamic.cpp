@@ -5,11 +5,8 @@
 #include <numeric>
 #include <set>
 
-#include "nets.h"
+#include "loop.h"
 #include "nn/batches.h"
-#include "sparse/convert.h"
-#include "sparse/dynamic.h"
-#include "sparse/masks.h"
 #include "sparse/prune.h"
 #include "tensor/error.h"
 
@@ -20,42 +17,6 @@ namespace {
 int64_t sum(const std::vector<int64_t>& list) {
   return std::accumulate(list.begin(), list.end(), int64_t(0));
 }
-
-// A loop of one's own over a net of any kind: normal inputs, and outputs pulled towards 0.3.
-class Loop {
- public:
-  Loop(const Net& net, const Optimizer& optimizer, const sparse::DynamicOptions& options)
-      : executor(net, {.batch = 8, .mode = Mode::train, .slots = rule_of(optimizer).slots()}),
-        dynamic(executor, optimizer, options) {}
-  void batch(int64_t seed) {
-    const Id input = inputs(executor.net().graph)[0];
-    Tensor x = normal(batched(8, executor.net().graph[input].type.shape), uint64_t(seed));
-    executor.set_input(input, {x.shape(), x.dtype(), x.raw_write()});
-    const View y = executor.forward(8);
-    const View dy = executor.output_grad();
-    for (int64_t i = 0; i < y.size(); ++i) dy.f32()[i] = (y.f32()[i] - 0.3f) / 8;
-    executor.backward();
-  }
-  Executor executor;
-  sparse::Dynamic dynamic;
-};
-
-// Masks, values and optimiser state of all weights.
-struct Snapshot {
-  std::map<std::string, std::vector<float>> mask, value, momentum;
-  explicit Snapshot(const Executor& executor) {
-    const Net net = executor.trained();
-    for (const sparse::Weight& w : sparse::weights_of(net.graph)) {
-      const auto keep = [](const Tensor& t) {
-        return std::vector<float>(t.read().begin(), t.read().end());
-      };
-      if (w.mask < 0) continue;
-      mask[w.name] = keep(net.params[size_t(w.mask)]);
-      value[w.name] = keep(net.params[size_t(w.param)]);
-      if (executor.options().slots > 0) momentum[w.name] = keep(executor.slot(w.param, 0));
-    }
-  }
-};
 
 // Laws of one update: what stays keeps value and state, what is new starts at 0 with a state of 0,
 // what is closed is 0 with a state of 0.
@@ -71,17 +32,6 @@ void check_moved(const Snapshot& before, const Snapshot& after) {
     CAPTURE(name);
     CHECK(lawful);
   }
-}
-
-Net sparse_net(const Net& net, double sparsity, uint64_t seed) {
-  Rng rng(seed);
-  return sparse::random_mask(net, {.sparsity = sparsity, .distribution = sparse::erdos_renyi()},
-                             rng);
-}
-
-sparse::DynamicOptions often(sparse::DynamicOptions o, int64_t every = 3) {
-  o.updates.every = every;
-  return o;
 }
 
 }  // namespace
@@ -346,166 +296,5 @@ TEST_CASE("redistribution takes all growth to the last connection, also where a 
       CHECK(other.dynamic.step(step, double(step) / 20));
       CHECK(sum(connection_counts_of(other.executor.trained())) == sum(counts));
     }
-  }
-}
-
-TEST_CASE("scores compared over the whole net keep the whole count") {
-  const Net net = sparse_net(mixed_net(8), 0.7, 8);
-  sparse::DynamicOptions o = often(sparse::rigl_options(), 2);
-  o.keep_together = o.grow_together = true;
-  Loop loop(net, Sgd{.rate = 0.05f}, o);
-  for (int64_t step = 1; step <= 10; ++step) {
-    loop.batch(step);
-    loop.dynamic.step(step, double(step) / 20);
-    CHECK(sum(connection_counts_of(loop.executor.trained())) == sum(connection_counts_of(net)));
-  }
-  CHECK_FALSE(connection_counts_of(loop.executor.trained()) == connection_counts_of(net));
-}
-
-TEST_CASE("criteria of one's own; weights kept out; names that are none") {
-  const Net net = sparse_net(mixed_net(9), 0.7, 9);
-  sparse::DynamicOptions o = often(sparse::rigl_options(), 1);
-  // Keep the last places, grow the first ones.
-  o.keep = [](const sparse::Seen& seen) {
-    return std::vector<float>(seen.at.begin(), seen.at.end());
-  };
-  o.grow = [](const sparse::Seen& seen, int64_t begin, int64_t end) {
-    const int64_t row = seen.weight.size() / seen.weight.shape[0];
-    std::vector<float> score;
-    for (int64_t i = begin * row; i < end * row; ++i) score.push_back(-float(i));
-    return score;
-  };
-  o.keep_out = {"f.w"};
-  o.updates.fraction = 1;
-  o.updates.anneal = sparse::Anneal::constant;
-  Loop loop(net, Sgd{.rate = 0.05f}, o);
-  loop.batch(1);
-  loop.dynamic.step(1, 0.1);
-  const Net after = loop.executor.trained();
-  for (const sparse::Weight& w : sparse::weights_of(after.graph)) {
-    const auto at = sparse::connections(after, w).at;
-    if (w.name == "f.w")
-      CHECK(at == sparse::connections(net, w).at);
-    else
-      CHECK(at.back() == int32_t(at.size()) - 1);
-  }
-  o.keep_out = {"ff.w"};
-  Loop wrong(net, Sgd{.rate = 0.05f}, o);
-  wrong.batch(1);
-  CHECK_THROWS_WITH_AS(wrong.dynamic.step(1, 0.1), doctest::Contains("'f.w'"), Error);
-  CHECK_THROWS_WITH_AS(sparse::dynamic_from("rigle"), doctest::Contains("'rigl'"), Error);
-}
-
-TEST_CASE("grown connections: first values and first state") {
-  const Net net = sparse_net(mixed_net(10), 0.7, 10);
-  for (const auto fresh : {sparse::Fresh::initial, sparse::Fresh::normal, sparse::Fresh::uniform,
-                           sparse::Fresh::gradient, sparse::Fresh::gradient_sign}) {
-    sparse::DynamicOptions o = often(sparse::rigl_options(), 1);
-    o.fresh = fresh;
-    o.divisor = 10;
-    o.fresh_slot = 0.5f;
-    Loop loop(net, Sgd{.rate = 0.05f, .momentum = 0.9f}, o);
-    loop.batch(1);
-    const Snapshot before(loop.executor);
-    std::map<std::string, Tensor> gradient;
-    for (const sparse::Weight& w : sparse::weights_of(net.graph))
-      gradient[w.name] = loop.executor.dense_weight_grad(w.reader, 0, w.shape[0], w.operand);
-    loop.dynamic.step(1, 0.1);
-    const Snapshot after(loop.executor);
-    int grown = 0;
-    for (const auto& [name, mask] : after.mask)
-      for (size_t i = 0; i < mask.size(); ++i) {
-        if (mask[i] == 0 || before.mask.at(name)[i] != 0) continue;
-        ++grown;
-        const float g = gradient[name].read()[i], value = after.value.at(name)[i];
-        CHECK(after.momentum.at(name)[i] == 0.5f * g);
-        if (fresh == sparse::Fresh::gradient) CHECK(value == doctest::Approx(-g / 10));
-        if (fresh == sparse::Fresh::gradient_sign)
-          CHECK(value == doctest::Approx(g > 0 ? -0.1 : 0.1));
-        if (fresh == sparse::Fresh::initial) CHECK((std::abs(value) <= 0.1f && value != 0));
-        if (fresh == sparse::Fresh::normal) CHECK(std::abs(value) < 0.5f);
-        if (fresh == sparse::Fresh::uniform) CHECK(std::abs(value) < 0.1f);
-      }
-    CHECK(grown > 10);
-  }
-}
-
-TEST_CASE("the dense momentum of an update is that over all steps, though it is not kept at all") {
-  const Net net = sparse_net(mixed_net(8), 0.7, 4);
-  sparse::DynamicOptions o = often(sparse::snfs_options(), 30);
-  o.momentum = 0.4f;  // forgets within 19 steps
-  std::map<std::string, Tensor> seen, all;
-  o.grow = [&](const sparse::Seen& s, int64_t begin, int64_t end) {
-    seen[s.weight.name] = s.momentum(0, s.weight.shape[0]);
-    return sparse::grow_momentum()(s, begin, end);
-  };
-  Loop loop(net, Sgd{.rate = 0.05f}, o);
-  for (int64_t step = 1; step <= 60; ++step) {
-    loop.batch(step);
-    for (const sparse::Weight& w : sparse::weights_of(loop.executor.net().graph)) {
-      if (!w.has_pattern()) continue;
-      const Tensor g = loop.executor.dense_weight_grad(w.reader, 0, w.shape[0], w.operand);
-      if (step == 1) all[w.name] = Tensor(w.shape);
-      float* m = all[w.name].write().data();
-      for (const float v : g.read()) *m = o.momentum * *m + v, ++m;
-    }
-    CHECK(loop.dynamic.step(step, double(step) / 100) == (step % 30 == 0));
-    if (step % 30 != 0) continue;
-    REQUIRE(seen.size() == all.size());
-    for (const auto& [name, m] : all) {
-      CAPTURE(name);
-      double worst = 0, largest = 0;
-      for (int64_t i = 0; i < m.size(); ++i) {
-        const double right = m.read()[size_t(i)];
-        worst = std::max(worst, std::abs(right - double(seen[name].read()[size_t(i)])));
-        largest = std::max(largest, std::abs(right));
-      }
-      CHECK(worst <= 1e-6 * largest);
-    }
-  }
-}
-
-TEST_CASE("SET's sign rule drops the same share of either sign") {
-  const std::vector<int32_t> at{0, 1, 2, 3, 4, 5};
-  const std::vector<float> value{0.1f, -0.9f, 0.5f, -0.05f, 0.3f, 0.2f};
-  Rng rng(1);
-  const sparse::Weight weight{.name = "w", .shape = {2, 3}};
-  const sparse::Seen seen{weight, at, value, {}, {}, {}, rng};
-  const std::vector<float> score = sparse::keep_by_sign()(seen);
-  CHECK(score[0] < score[5]);
-  CHECK(score[5] < score[4]);
-  CHECK(score[4] < score[2]);
-  CHECK(score[3] < score[1]);
-  CHECK(score[3] < score[4]);  // the least of two negatives goes before the third of four positives
-}
-
-TEST_CASE("sparse weights move the connections that masked ones do, in a loop and as a hook") {
-  for (const char* method : {"set", "rigl", "snfs"}) {
-    CAPTURE(method);
-    const Data data = toy_digits();
-    Rng init(1);
-    const Net masked = sparse_net(digits_mlp(data.spec, init), 0.8, 11);
-    const Net csr = sparse::convert(masked, sparse::Format::csr);
-    REQUIRE(sparse::weights_of(csr.graph)[0].format);
-    const sparse::DynamicOptions o = often(sparse::dynamic_from(method));
-    const Sgd optimizer{.rate = 0.02f, .momentum = 0.9f};
-    Rng a(5), b(5);
-    const TrainOptions options{.epochs = 2, .batch = 32, .hooks = {sparse::dynamic(o)}};
-    const Trained one = train(masked, data, optimizer, options, a);
-    const Trained two = train(csr, data, optimizer, options, b);
-    const Net back = sparse::convert(two.net, sparse::Format::masked);
-    for (const char* name : {"f1.w", "f2.w"}) {
-      CHECK(one.net.value(std::string(name) + ".mask") == back.value(std::string(name) + ".mask"));
-      CHECK(distance(one.net.value(name), back.value(name)) < 1e-3);
-    }
-    Loop left(masked, optimizer, o), right(csr, optimizer, o);
-    for (int64_t step = 1; step <= 9; ++step) {
-      left.batch(step), right.batch(step);
-      CHECK(left.dynamic.step(step, double(step) / 20) ==
-            right.dynamic.step(step, double(step) / 20));
-    }
-    const Net now = sparse::convert(right.executor.trained(), sparse::Format::masked);
-    CHECK(now.value("f1.w.mask") == left.executor.trained().value("f1.w.mask"));
-    CHECK(distance(now.value("f1.w"), left.executor.trained().value("f1.w")) < 1e-3);
   }
 }

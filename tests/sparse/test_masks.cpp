@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "autograd/ops/ops.h"
 #include "nets.h"
 #include "nn/layers.h"
+#include "sparse/dynamic.h"
 #include "sparse/masks.h"
 #include "sparse/prune.h"
 #include "sparse/report.h"
@@ -57,6 +59,41 @@ TEST_CASE("weights of convolution, attention and lstm are prunable, biases when 
   for (const char* name : {"c.b", "a.in.b", "a.out.b", "l.l0.b_ih", "l.l0.b_hh", "f.b"})
     CHECK(std::ranges::count(all, name) == 1);
   CHECK(all.size() == 12);
+}
+
+TEST_CASE("weights of every kind of layer are prunable, in blocks of any depth") {
+  Rng rng(1);
+  NetBuilder b(rng);
+  Var x = nn::reshape(nn::conv1d(b.input("x", {2, 8}), "s1.b1.c1", {.out = 4}), {1, 4, 3, 2});
+  x = nn::conv3d(x, "s1.b1.c3", {.out = 2, .kernel = 2});
+  x = nn::reshape(x, {2, 3, 2});
+  x = nn::conv_transpose2d(x, "s1.up", {.out = 3, .kernel = 2});
+  x = nn::reshape(x, {8, 9});
+  x = nn::rnn(nn::gru(x, "s2.g", {.hidden = 3}).y, "s2.r", {.hidden = 5}).h;
+  const Net net =
+      b.finish(b.op(matmul_op, "m",
+                    {b.param("m.w", Shape{2, 1}, Init::kaiming_uniform), nn::reshape(x, {1, 5})}));
+  const std::vector<std::string> names{"s1.b1.c1.w",   "s1.b1.c3.w",   "s1.up.w",
+                                       "s2.g.l0.w_ih", "s2.g.l0.w_hh", "s2.r.l0.w_ih",
+                                       "s2.r.l0.w_hh", "m.w"};
+  CHECK(sparse::prunable(net.graph) == names);
+  const Net masked = sparse::random_mask(net, {.sparsity = 0.5}, rng);
+  CHECK(sparse::density(masked) == doctest::Approx(0.5).epsilon(0.02));
+  const Net fraction = sparse::prune_fraction(net, {.k = 0.5});
+  for (const sparse::Weight& w : sparse::weights_of(fraction.graph))
+    CHECK(sparse::connection_count(fraction, w) == w.size() - w.size() / 2);
+  // Each moves its connections by gradients, the first operand of a product too.
+  Executor e(masked, {.batch = 2, .mode = Mode::train});
+  sparse::DynamicOptions o = sparse::rigl_options();
+  o.updates.every = 1;
+  sparse::Dynamic dynamic(e, Sgd{}, o);
+  Tensor in = normal({2, 2, 8}, 3);
+  e.set_input(0, {in.shape(), in.dtype(), in.raw_write()});
+  e.forward(2);
+  for (float& v : e.output_grad().span<float>()) v = 1;
+  e.backward();
+  CHECK(dynamic.step(1, 0.1));
+  CHECK(connection_counts_of(e.trained()) == connection_counts_of(masked));
 }
 
 TEST_CASE("a random mask has exactly its counts, whatever the places") {

@@ -161,3 +161,33 @@ TEST_CASE("feedback: closed weights learn on, come back, and validation leaves t
   train(net, blind, Adam{.rate = 0.01f}, options, b);
   CHECK(hash(seen.back()) == hash(with.back()));
 }
+
+TEST_CASE("feedback at every step from the target on is DNW: the greatest of all weights, always") {
+  const Data data = toy_digits();
+  Rng rng(1), a(2);
+  const Net net = sparse::mask(digits_mlp(data.spec, rng), {});
+  const sparse::Feedback o{
+      .target = 0.9, .initial = 0.9, .end = 16, .every = 1, .distribution = sparse::uniform()};
+  int swaps = 0;
+  Net last;
+  const auto watch = [&](const TrainState& s) -> std::optional<Net> {
+    const Net now = s.executor.trained();
+    for (const sparse::Weight& w : sparse::weights_of(now.graph)) {
+      const auto mask = now.params[size_t(w.mask)].read(), v = now.params[size_t(w.param)].read();
+      float least_open = 1e9f, most_closed = 0;
+      for (size_t i = 0; i < v.size(); ++i) {
+        float& bound = mask[i] != 0 ? least_open : most_closed;
+        bound = mask[i] != 0 ? std::min(bound, std::abs(v[i])) : std::max(bound, std::abs(v[i]));
+      }
+      CHECK(least_open >= most_closed);
+      if (last.params.size() > 0)
+        swaps += !(last.value(w.name + ".mask") == now.value(w.name + ".mask"));
+    }
+    CHECK(total(now) == 78 + 16);  // a tenth of 784 and of 160
+    last = now;
+    return {};
+  };
+  train(net, data, Sgd{.rate = 0.1f},
+        {.epochs = 4, .batch = 32, .hooks = {sparse::feedback(o), watch}}, a);
+  CHECK(swaps > 3);
+}
