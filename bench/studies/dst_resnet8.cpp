@@ -1,7 +1,7 @@
 // Dynamic sparse training of ResNet-8 on CIFAR-10: static, SET and RigL beside dense training with
 // the same epochs, batches and rates. Sparse nets start from the same Erdős–Rényi-kernel densities,
 // all convolutions and the last layer counted, biases and batch-norms not.
-//   dst_resnet8 [--epochs 12] [--seeds 3] [--sparsities 0.9,0.8] [--methods dense,static,set,rigl]
+//   dst_resnet8 [--epochs 30] [--seeds 3] [--sparsities 0.9,0.8] [--methods dense,static,set,rigl]
 //               [--results dst_resnet8.txt] [--path folder; else cifar-10-batches-bin in
 //               $SPARLET_DATA]
 // and what else is listed in defaults(). Smoke: --epochs 1 --train 2000 --seeds 1
@@ -21,15 +21,15 @@ using study::number;
 namespace {
 
 study::Options defaults() {
-  return {{"epochs", "12"},
-          {"batch", "128"},
+  return {{"epochs", "30"},
+          {"batch", "32"},
           {"rate", "0.1"},
           {"decay", "5e-4"},
           {"every", "50"},      // steps between two updates
           {"fraction", "0.3"},  // of connections dropped at first, cosine to 0
           {"stop", "0.75"},     // share of training after which there are no updates
           {"distribution", "erk"},
-          {"format", "masked"},
+          {"format", "csr"},
           {"train", "0"},       // samples; 0: all that do not validate
           {"validation", "0"},  // 0: a twelfth
           {"test", "1"},
