@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
     const Point point = study.next(rows, wanted / 2, place);
     const Metrics predicted = *study.predicted(point);
     Rng rng(mix(mix(config.seed, 9000), uint64_t(rows.size())));
-    const Made made = make_net(context, point, nullptr, epochs, rng);
+    const Made made = make_net(context, point, epochs, rng);
     Metrics m = predicted;  // of one that diverged: the worst error at its cost
     m.error = 1;
     if (!made.trained.diverged) m = measure(study.pipeline, made.shipped, study.data.validation);

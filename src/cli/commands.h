@@ -16,6 +16,7 @@ struct SearchArgs {
   std::optional<uint64_t> seed;
   std::optional<int> workers, trials;
   std::optional<double> minutes;
+  std::optional<std::string> method;
   std::vector<std::string> set;
   bool dry_run = false, json = false;
 };

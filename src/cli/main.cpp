@@ -39,6 +39,7 @@ void add_search(CLI::App& app, SearchArgs& a) {
   c.add_option("--workers", a.workers, "instead of search.workers");
   c.add_option("--trials", a.trials, "instead of search.trials");
   c.add_option("--minutes", a.minutes, "instead of search.minutes");
+  c.add_option("--method", a.method, "instead of search.method: sparse, auto, random ...");
   c.add_option("--set", a.set, "KEY=VALUE: instead of what the config says")
       ->allow_extra_args(false);
   c.add_flag("--dry-run", a.dry_run, "show the space and predicted costs; train nothing");

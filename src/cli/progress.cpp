@@ -18,6 +18,7 @@ std::string duration(double seconds) {
 std::string progress_text(const search::Progress& p) {
   std::string text = fmt::format("{}  trial {}/{}", name_of(p.phase), p.done, p.total);
   if (p.infeasible) text += fmt::format(" ({} infeasible)", p.infeasible);
+  if (p.paused) text += fmt::format(" ({} paused)", p.paused);
   if (p.front)
     text += fmt::format("  best error {:.2f} %  front {}  hypervolume {:.4f}", p.best_error * 100,
                         p.front, p.hypervolume);

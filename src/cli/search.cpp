@@ -25,6 +25,7 @@ Config config_of(const SearchArgs& a) {
   if (a.seed) set.push_back(fmt::format("seed={}", *a.seed));
   if (a.workers) set.push_back(fmt::format("search.workers={}", *a.workers));
   if (a.trials) set.push_back(fmt::format("search.trials={}", *a.trials));
+  if (a.method) set.push_back(fmt::format("search.method={}", *a.method));
   if (a.minutes) set.push_back(fmt::format("search.minutes={}", *a.minutes));
   return load_config(a.config, set);
 }
@@ -103,9 +104,15 @@ void dry_run(const Config& config) {
   fmt::print("{} of {} random designs are infeasible{}\n", infeasible, kSamples,
              reason.empty() ? "" : "; the last: " + reason);
   const PhasePlan plan = PhasePlan::of(config.search);
-  fmt::print("planned: {} trials ({} sobol, {} gp, {} morphism)\n", plan.total,
-             std::min(plan.r1, plan.total), std::clamp(plan.total - plan.r1, 0, plan.r2),
-             std::clamp(plan.total - plan.r1 - plan.r2, 0, plan.r3));
+  if (plan.method == "sparse")
+    fmt::print("planned: {} trials ({} sobol, {} gp, {} morphism)\n", plan.total,
+               std::min(plan.r1, plan.total), std::clamp(plan.total - plan.r1, 0, plan.r2),
+               std::clamp(plan.total - plan.r1 - plan.r2, 0, plan.r3));
+  else
+    fmt::print("planned: {} trials by method {}\n", plan.total, plan.method);
+  if (!plan.rungs.empty())
+    fmt::print("paused after {} epochs, one in {} goes on\n",
+               fmt::join(plan.rungs.begin(), plan.rungs.end() - 1, ", "), plan.eta);
 }
 
 void print_json(const Result& result) {
@@ -135,7 +142,8 @@ void search(const SearchArgs& args) {
                           .spawn = spawn_worker});
   }
   if (args.json) return print_json(result);
-  if (!result.complete) fmt::print("Not complete: {}.\n", result.note);
+  if (!result.note.empty())
+    fmt::print("{}: {}.\n", result.complete ? "Ended" : "Not complete", result.note);
   fmt::print("{}\nhypervolume {:.4f}, {} trials; models: {}/ARM.spt\n",
              front_table(result.front, result.objectives), result.hypervolume, result.trials.size(),
              result.folder.models().string());

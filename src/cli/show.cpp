@@ -18,7 +18,7 @@ using namespace sparlet::search;
 std::vector<Trial> done_of(const OpenRun& run) {
   std::vector<Trial> done;
   for (const Trial& t : run.trials)
-    if (t.status == Status::done) done.push_back(t);
+    if (trained(t.status)) done.push_back(t);
   return done;
 }
 
@@ -46,7 +46,7 @@ void show_arm(const OpenRun& run, const ShowArgs& args) {
     for (const auto& [name, value] : trial.point.values)
       fmt::print("  {} = {}\n", name, to_text(value));
     if (!trial.moves.empty()) fmt::print("  from arm {} by {}\n", *trial.parent, trial.moves);
-    if (trial.status == Status::done) fmt::print("\n{}", trial_table({trial}).text());
+    if (trained(trial.status)) fmt::print("\n{}", trial_table({trial}).text());
   }
   if (trial.status != Status::infeasible) {
     const Net net = net_of(run, trial, stored);
@@ -69,11 +69,12 @@ void show_arm(const OpenRun& run, const ShowArgs& args) {
 // Trials, seconds and memory of each phase.
 nlohmann::json phases_of(const OpenRun& run) {
   nlohmann::json list = nlohmann::json::array();
-  for (const Phase phase : {Phase::sobol, Phase::gp, Phase::morphism}) {
+  for (const Phase phase :
+       {Phase::sobol, Phase::gp, Phase::morphism, Phase::random, Phase::evolution}) {
     int trials = 0;
     double seconds = 0;
     int64_t peak = 0;
-    std::array<int, 6> by_status{};
+    std::array<int, 7> by_status{};
     for (const Trial& t : run.trials) {
       if (t.phase != phase) continue;
       ++by_status[size_t(t.status)];
@@ -81,6 +82,7 @@ nlohmann::json phases_of(const OpenRun& run) {
       seconds += t.seconds;
       peak = std::max(peak, t.peak_memory);
     }
+    if (trials == 0 && (phase == Phase::random || phase == Phase::evolution)) continue;
     nlohmann::json entry = {
         {"phase", name_of(phase)}, {"trials", trials}, {"seconds", seconds}, {"peak_memory", peak}};
     for (size_t s = 0; s < by_status.size(); ++s)
@@ -94,7 +96,7 @@ void print_phases(const nlohmann::json& phases) {
   for (const auto& p : phases) {
     if (p["trials"] == 0) continue;
     std::string troubles;
-    for (const char* name : {"infeasible", "diverged", "failed", "pending", "running"})
+    for (const char* name : {"paused", "infeasible", "diverged", "failed", "pending", "running"})
       if (p[name] != 0) troubles += fmt::format(", {} {}", p[name].get<int>(), name);
     fmt::print("{}: {} trials, {:.1f} s, peak {:.0f} MB{}\n", p["phase"].get<std::string>(),
                p["trials"].get<int>(), p["seconds"].get<double>(),

@@ -115,7 +115,7 @@ nlohmann::json to_json(const Trial& t) {
                         {"peak_memory", t.peak_memory},
                         {"attempt", t.attempt},
                         {"point", point}};
-  if (t.status != search::Status::done) return out;
+  if (!search::trained(t.status)) return out;
   const search::Metrics& m = t.metrics;
   out["error"] = m.error;
   out["size"] = m.size;

@@ -65,7 +65,7 @@ void test(const TestArgs& args) {
   if (!args.save.empty()) deploy::check_target(args.save);
   const OpenRun run = open_run(args.run);
   const Trial trial = run.store.trial(args.arm);
-  require(trial.status == Status::done, "arm {}: is {}{}; a trained one is wanted", trial.arm,
+  require(trained(trial.status), "arm {}: is {}{}; a trained one is wanted", trial.arm,
           name_of(trial.status), trial.reason.empty() ? "" : " (" + trial.reason + ")");
   const Data data = load_data(run.config.data);
   Data training = data;
@@ -97,7 +97,7 @@ void test(const TestArgs& args) {
   double best = 2;
   for (int seed = 1; seed <= args.seeds; ++seed) {
     Rng rng(mix(mix(run.config.seed, kTestStream), uint64_t(seed)));
-    const Made made = make_net(context, trial.point, nullptr, epochs, rng);
+    const Made made = make_net(context, trial.point, epochs, rng);
     Repeat r;
     r.diverged = made.trained.diverged;
     if (!r.diverged) {

@@ -85,29 +85,38 @@ Asha::Asha(std::vector<int> rungs, double eta) : rungs_(std::move(rungs)), eta_(
   reached_.resize(rungs_.size());
 }
 
-void Asha::report(int trial, size_t rung, Values values) {
+void Asha::report(int trial, size_t rung, Values values, bool promoted) {
   assert(rung < rungs_.size());
-  reached_[rung].push_back({trial, std::move(values)});
+  reached_[rung].push_back({trial, std::move(values), promoted});
 }
 
-std::optional<Asha::Promotion> Asha::next() {
+std::vector<Asha::Promotion> Asha::candidates() const {
+  std::vector<Promotion> found;
   for (size_t rung = rungs_.size() - 1; rung-- > 0;) {
-    std::vector<Entry>& entries = reached_[rung];
+    const std::vector<Entry>& entries = reached_[rung];
     const auto quota = size_t(double(entries.size()) / eta_);
-    const auto gone = size_t(
+    auto gone = size_t(
         std::count_if(entries.begin(), entries.end(), [](const Entry& e) { return e.promoted; }));
     if (gone >= quota) continue;
     std::vector<Values> rows;
     for (const Entry& e : entries) rows.push_back(e.values);
     const std::vector<size_t> order = promotion_order(rows);
-    for (size_t k = 0; k < quota; ++k) {
-      Entry& e = entries[order[k]];
+    for (size_t k = 0; k < quota && gone < quota; ++k) {
+      const Entry& e = entries[order[k]];
       if (e.promoted || has_nan(e.values)) continue;
-      e.promoted = true;
-      return Promotion{e.trial, rung + 1};
+      found.push_back({e.trial, rung + 1});
+      ++gone;
     }
   }
-  return std::nullopt;
+  return found;
+}
+
+std::optional<Asha::Promotion> Asha::next() {
+  const std::vector<Promotion> found = candidates();
+  if (found.empty()) return std::nullopt;
+  for (Entry& e : reached_[found[0].rung - 1])
+    if (e.trial == found[0].trial) e.promoted = true;
+  return found[0];
 }
 
 }  // namespace sparlet::search

@@ -27,15 +27,16 @@ class Asha {
 
   const std::vector<int>& rungs() const { return rungs_; }
   // Normalised objectives of a trial that has been trained to this rung. A trial that cannot go on
-  // (it failed or diverged) is reported with NaN.
-  void report(int trial, size_t rung, Values);
+  // (it failed or diverged) is reported with NaN. `promoted`: it has gone on already.
+  void report(int trial, size_t rung, Values, bool promoted = false);
 
   struct Promotion {
     int trial = 0;
     size_t rung = 0;  // to be trained to
   };
-  // The trial to train further, of the highest rung that has one, or none: begin a new one. It is
-  // taken as begun.
+  // All that may be trained further, of the highest rung first, the best of a rung first.
+  std::vector<Promotion> candidates() const;
+  // The first of them, taken as begun, or none: begin a new one.
   std::optional<Promotion> next();
 
  private:

@@ -250,10 +250,47 @@ void finish_device(Config& config, const std::vector<Setting>& settings) {
 
 }  // namespace
 
+const std::vector<std::string_view>& search_methods() {
+  static const std::vector<std::string_view> words{"sparse",   "auto",   "ehvi",  "chebyshev",
+                                                   "thompson", "random", "sobol", "nsga2",
+                                                   "aging",    "local"};
+  return words;
+}
+
 int Config::planned() const {
-  const int all = search.r1 + search.r2 + (search.morphisms ? search.r3 : 0);
+  const bool three = search.morphisms || search.method != "sparse";
+  const int all = search.r1 + search.r2 + (three ? search.r3 : 0);
   return search.trials > 0 ? std::min(all, search.trials) : all;
 }
+
+namespace {
+
+// What would change nothing is refused.
+void check_search(const PhaseOptions& o, const std::vector<Setting>& settings) {
+  const bool sparse = o.method == "sparse", halving = o.asha.value_or(o.method == "auto");
+  const PhaseOptions usual;
+  const auto refuse = [&](std::string_view path, bool idle, std::string_view why) {
+    for (const Setting& s : settings)
+      if (idle && s.path == path) fail("{}: {}: {}", s.where, path, why);
+  };
+  const char* alone = "only successive halving reads it (search.asha = true, or method auto)";
+  refuse("search.eta", !halving && o.eta != usual.eta, alone);
+  refuse("search.min_epochs", !halving && o.min_epochs != usual.min_epochs, alone);
+  refuse("search.min_epochs", sparse && o.min_epochs != usual.min_epochs,
+         "a phase of method sparse begins with its own epochs1, epochs2 or epochs3");
+  refuse(
+      "search.epochs", sparse && !halving && o.epochs != usual.epochs,
+      "method sparse has epochs1, epochs2 and epochs3; with search.asha = true this is the most");
+  refuse("search.patience", o.tolerance == 0 && o.patience != usual.patience,
+         "only search.tolerance reads it");
+  const int full = o.epochs > 0 ? o.epochs : std::max({o.epochs1, o.epochs2, o.epochs3});
+  require(!halving || sparse || o.min_epochs <= full,
+          "search.min_epochs: {} is above the {} epochs of a full training", o.min_epochs, full);
+  require(!halving || !sparse || std::max({o.epochs1, o.epochs2, o.epochs3}) <= full,
+          "search.epochs: {} is below a phase's epochs", full);
+}
+
+}  // namespace
 
 Config config_from_text(std::string_view text, std::string_view where,
                         const std::vector<std::string>& overrides) {
@@ -268,6 +305,7 @@ Config config_from_text(std::string_view text, std::string_view where,
   require(config.search.min_changes <= config.search.max_changes,
           "{}: search.min_changes {} is above search.max_changes {}", where,
           config.search.min_changes, config.search.max_changes);
+  check_search(config.search, file.settings);
   config.text = file.text;
   config.settings = file.settings;
   return config;

@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,16 +18,28 @@ namespace sparlet::search {
 // The [user] table: dotted keys to values, passed untouched to builder, trainer and metrics.
 using UserTable = std::map<std::string, TomlValue>;
 
+// sparse, auto, and those of optimizer.h.
+const std::vector<std::string_view>& search_methods();
+
 struct PhaseOptions {
+  // sparse: the three phases below. auto: one loop in which new designs, morphs and further
+  // training of paused trials compete. The others are those of optimizer.h.
+  std::string method = "sparse";
   int r1 = 30, r2 = 40, r3 = 30;              // trials of the Sobol, GP and morphism phases
   int epochs1 = 3, epochs2 = 5, epochs3 = 5;  // of one trial in them
-  int trials = 0;                             // at most so many in all; 0: r1 + r2 + r3
-  double minutes = 0;                         // stop proposing after this time; 0: never
-  int workers = 0;                            // 0: one a core
-  int candidates = 20;                        // morphs that a morphism trial chooses from
-  int min_changes = 1, max_changes = 3;       // moves of one morph
-  std::vector<std::string> moves = {};        // sets of moves by name (moves.h); none: all
-  bool morphisms = true;                      // false: no third phase
+  int epochs = 0;                             // of a full training; 0: the most of those
+  std::optional<bool> asha;                   // successive halving; not given: of auto alone
+  int min_epochs = 1;    // that it begins with; of sparse the phases' epochs are it
+  double eta = 3;        // one in so many goes on
+  double tolerance = 0;  // stop when the hypervolume grows by a smaller share; 0: never
+  int patience = 20;     // in so many trainings
+  int trials = 0;        // at most so many in all; 0: r1 + r2 + r3
+  double minutes = 0;    // stop proposing after this time; 0: never
+  int workers = 0;       // 0: one a core
+  int candidates = 20;   // morphs that a morphism trial chooses from
+  int min_changes = 1, max_changes = 3;  // moves of one morph
+  std::vector<std::string> moves = {};   // sets of moves by name (moves.h); none: all
+  bool morphisms = true;                 // false: no third phase
 };
 
 // Where the Point has a parameter of the same name, the Point's value counts.
@@ -88,7 +101,7 @@ struct Config {
   std::string text;               // TOML, overrides in place: what the run folder keeps
   std::vector<Setting> settings;  // the same, for comparing
 
-  int planned() const;  // trials in all
+  int planned() const;  // designs in all
 };
 
 // Throws Error: "file.toml:12: search.r5: unknown key; the nearest is \"search.r1\"", or for a

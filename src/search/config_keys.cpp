@@ -217,7 +217,11 @@ std::vector<Key> keys_before_train() {
       {{"data.seed", "whole number", ">= 0", "1", "draws the digits and the split"},
        [](D& d, const R& r, size_t) { d.config.data.seed = uint64_t(r.whole(0, kMany)); }},
 
-      {{"search.r1", "whole number", "0 .. 100000", "30", "trials of the Sobol phase"},
+      {{"search.method", "string", listed(search_methods()), "\"sparse\"",
+        "what proposes; see Methods below"},
+       [](D& d, const R& r, size_t) { d.config.search.method = r.one_of(search_methods()); }},
+      {{"search.r1", "whole number", "0 .. 100000", "30",
+        "trials of the Sobol phase; of the other methods, Sobol points before their own"},
        [](D& d, const R& r, size_t) { d.config.search.r1 = int(r.whole(0, 100000)); }},
       {{"search.r2", "whole number", "0 .. 100000", "40", "trials of the GP phase"},
        [](D& d, const R& r, size_t) { d.config.search.r2 = int(r.whole(0, 100000)); }},
@@ -231,8 +235,31 @@ std::vector<Key> keys_before_train() {
       {{"search.epochs3", "whole number", "1 .. 10000", "5",
         "epochs of a trial of the morphism phase"},
        [](D& d, const R& r, size_t) { d.config.search.epochs3 = int(r.whole(1, 10000)); }},
+      {{"search.epochs", "whole number", "0 .. 10000", "0",
+        "epochs of a full training, of other methods than sparse or with `search.asha`; 0: the "
+        "most "
+        "of epochs1, epochs2, epochs3"},
+       [](D& d, const R& r, size_t) { d.config.search.epochs = int(r.whole(0, 10000)); }},
+      {{"search.asha", "boolean", "", "",
+        "successive halving: trials are paused at rungs of epochs, and the best go on; not given: "
+        "of "
+        "method auto alone"},
+       [](D& d, const R& r, size_t) { d.config.search.asha = r.boolean(); }},
+      {{"search.min_epochs", "whole number", "1 .. 10000", "1",
+        "of the first rung; of sparse a phase's own epochs are it"},
+       [](D& d, const R& r, size_t) { d.config.search.min_epochs = int(r.whole(1, 10000)); }},
+      {{"search.eta", "number", "1.01 .. 100", "3",
+        "one in so many goes on from a rung, to so many times its epochs"},
+       [](D& d, const R& r, size_t) { d.config.search.eta = r.number(1.01, 100); }},
+      {{"search.tolerance", "number", "0 .. 1", "0",
+        "stop when the last `search.patience` trainings grew the hypervolume by a smaller share; "
+        "0: "
+        "never"},
+       [](D& d, const R& r, size_t) { d.config.search.tolerance = r.number(0, 1); }},
+      {{"search.patience", "whole number", "1 .. 100000", "20", "of `search.tolerance`"},
+       [](D& d, const R& r, size_t) { d.config.search.patience = int(r.whole(1, 100000)); }},
       {{"search.trials", "whole number", "0 .. 1000000", "0",
-        "at most so many trials in all, the last ones cut; 0: r1 + r2 + r3"},
+        "at most so many designs in all, the last ones cut; 0: r1 + r2 + r3"},
        [](D& d, const R& r, size_t) { d.config.search.trials = int(r.whole(0, 1000000)); }},
       {{"search.minutes", "number", "0 .. 1000000", "0",
         "propose nothing after this time (of one call) and finish what runs; 0: no limit"},

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <map>
 #include <set>
 #include <thread>
 
@@ -27,6 +28,16 @@ std::filesystem::path RunFolder::model(int arm) const {
 }
 std::filesystem::path RunFolder::float_model(int arm) const {
   return models() / fmt::format("{}.float.spt", arm);
+}
+
+std::filesystem::path RunFolder::model(int arm, std::optional<int> rung) const {
+  return rung ? models() / fmt::format("{}.r{}.spt", arm, *rung) : model(arm);
+}
+std::filesystem::path RunFolder::float_model(int arm, std::optional<int> rung) const {
+  return rung ? models() / fmt::format("{}.r{}.float.spt", arm, *rung) : float_model(arm);
+}
+std::filesystem::path RunFolder::checkpoint(int arm, int rung) const {
+  return models() / fmt::format("{}.r{}.checkpoint", arm, rung);
 }
 
 FolderLock::FolderLock(const std::filesystem::path& folder)
@@ -62,33 +73,75 @@ Store open_store(const RunFolder& folder, const Config& config) {
   return store;
 }
 
+namespace {
+
+// The files that somebody may ask for.
+class Kept {
+ public:
+  Kept(const RunFolder& folder, bool rungs) : folder_(folder), rungs_(rungs) {}
+  void model(const Trial& t) { keep(folder_.model(t.arm, rung(t.rung))); }
+  void floats(int arm, int at) {
+    keep(folder_.float_model(arm, rung(at)));
+    if (rungs_) keep(folder_.checkpoint(arm, at));
+  }
+  void keep(const std::filesystem::path& path) { names_.insert(path.filename().string()); }
+  bool contains(const std::string& name) const { return names_.contains(name); }
+
+ private:
+  std::optional<int> rung(int at) const { return rungs_ ? std::optional(at) : std::nullopt; }
+  const RunFolder& folder_;
+  bool rungs_;
+  std::set<std::string> names_;
+};
+
+bool is_model(const std::string& name) {
+  return !name.empty() && isdigit(static_cast<unsigned char>(name[0])) &&
+         (name.ends_with(".spt") || name.ends_with(".checkpoint"));
+}
+
+// `to` is the same file as `from`, if that is there.
+void publish(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code error;
+  if (!std::filesystem::exists(from) || std::filesystem::equivalent(from, to, error)) return;
+  const std::filesystem::path fresh = to.string() + ".new";
+  std::filesystem::remove(fresh, error);
+  std::filesystem::create_hard_link(from, fresh, error);
+  if (error) std::filesystem::copy_file(from, fresh);
+  std::filesystem::rename(fresh, to);
+}
+
+}  // namespace
+
 void tidy_models(const RunFolder& folder, const std::vector<Trial>& trials,
-                 const std::vector<Objective>& objectives, int workers) {
-  std::set<int> models, floats;
-  for (const int arm : front_of(trials, objectives)) models.insert(arm);
-  floats = models;
-  const Visible view = visible(trials, workers);
+                 const std::vector<Objective>& objectives, int workers, bool rungs) {
+  Kept kept(folder, rungs);
+  std::map<int, const Trial*> by_arm;
+  for (const Trial& t : trials) by_arm[t.arm] = &t;
+  for (const int arm : front_of(trials, objectives)) {
+    const Trial& t = *by_arm[arm];
+    kept.model(t), kept.floats(arm, t.rung);
+    if (!rungs) continue;
+    publish(folder.model(arm, t.rung), folder.model(arm));
+    publish(folder.float_model(arm, t.rung), folder.float_model(arm));
+    kept.keep(folder.model(arm)), kept.keep(folder.float_model(arm));
+  }
+  const std::vector<Trial> all = trainings(trials);
+  const Visible view = visible(all, workers);
   std::vector<Trial> seen;
   for (const Trial* t : view.seen) seen.push_back(*t);
-  for (const int arm : front_of(seen, objectives)) floats.insert(arm);
-  for (const Trial* t : view.pending) floats.insert(t->arm);
+  for (const Trial* t : front_trials(seen, objectives)) kept.floats(t->arm, t->rung);
+  for (const Trial* t : view.pending) kept.floats(t->arm, t->rung);
   for (const Trial& t : trials) {
+    if (t.status == Status::paused) kept.floats(t.arm, t.rung);
     if (terminal(t.status)) continue;
-    floats.insert(t.arm), models.insert(t.arm);  // being written
-    if (t.parent) floats.insert(*t.parent);
+    kept.model(t), kept.floats(t.arm, t.rung);  // being written
+    if (t.parent) kept.floats(*t.parent, t.parent_rung);
+    if (!t.before.empty()) kept.floats(t.arm, t.before.back().rung);
   }
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder.models(), ignored)) {
     const std::string name = entry.path().filename().string();
-    int arm = 0;
-    size_t digits = 0;
-    while (digits < name.size() && digits < 9 && isdigit(static_cast<unsigned char>(name[digits])))
-      arm = arm * 10 + (name[digits++] - '0');
-    const std::string rest = name.substr(digits);
-    if (digits == 0) continue;
-    if ((rest == ".spt" && !models.contains(arm)) ||
-        (rest == ".float.spt" && !floats.contains(arm)))
-      std::filesystem::remove(entry.path(), ignored);
+    if (is_model(name) && !kept.contains(name)) std::filesystem::remove(entry.path(), ignored);
   }
 }
 

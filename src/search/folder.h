@@ -15,6 +15,11 @@ struct RunFolder {
   std::filesystem::path models() const { return root / "models"; }
   std::filesystem::path model(int arm) const;        // models/17.spt
   std::filesystem::path float_model(int arm) const;  // models/17.float.spt
+  // With successive halving each rung has its own: what one training wrote no later one changes.
+  // models/17.r1.spt ...; the names above are then links to those of the front's last ones.
+  std::filesystem::path model(int arm, std::optional<int> rung) const;
+  std::filesystem::path float_model(int arm, std::optional<int> rung) const;
+  std::filesystem::path checkpoint(int arm, int rung) const;  // models/17.r1.checkpoint
 };
 
 // Keeps a second search out of the folder while this one lives. Throws Error where there is one.
@@ -36,8 +41,8 @@ Store open_store(const RunFolder&, const Config&);
 
 // Deletes models that no one will ask for: those of ended trials that are neither on the front, nor
 // on the front of what the next proposal sees with so many workers, nor yet to be seen, nor parents
-// of waiting children.
+// of waiting children, nor paused. `rungs`: trials have files a rung.
 void tidy_models(const RunFolder&, const std::vector<Trial>&, const std::vector<Objective>&,
-                 int workers);
+                 int workers, bool rungs = false);
 
 }  // namespace sparlet::search

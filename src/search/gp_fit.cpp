@@ -59,22 +59,6 @@ Eigen::VectorXd diagonal_noise(const GpData& data, const GpHyper& h) {
   return noise;
 }
 
-// Adds the log priors and divides by the number of points.
-void add_priors(GpObjective& result, const GpHyper& h, const GpOptions& options, double n) {
-  const size_t d = h.lengthscale.size();
-  const auto add = [&](size_t at, Density density) {
-    result.value += density.value;
-    result.gradient[at] += density.slope;
-  };
-  for (size_t c = 0; c < d; ++c) add(c, length_prior(h.lengthscale[c], d, options));
-  add(d, gamma_prior(h.outputscale, 2, 0.15));
-  // Gamma's mode is far too much for what repeats exactly: designs get explained as noise.
-  add(d + 1, options.prior == GpOptions::LengthPrior::gamma ? gamma_prior(h.noise, 1.1, 0.05)
-                                                            : log_normal_prior(h.noise, -8, 2));
-  result.value /= n;
-  for (double& slope : result.gradient) slope /= n;
-}
-
 }  // namespace
 
 Eigen::MatrixXd covariance(const Eigen::MatrixXd& embedded, double outputscale,
@@ -104,34 +88,19 @@ GpHyper unpack(const std::vector<double>& packed) {
   return h;
 }
 
-GpObjective gp_objective(const GpData& data, const GpHyper& h, const GpOptions& options) {
-  const Eigen::Index n = Eigen::Index(data.x.size());
-  const size_t d = data.dimensions.size();
-  GpObjective result;
-  result.gradient.assign(d + 4, 0);
-
-  const Embedding embedding(data.dimensions, data.x);
-  const Eigen::MatrixXd e = embedding.embed(data.x, h);
-  const Eigen::MatrixXd squared = squared_distances(e, e);
-  Eigen::MatrixXd k = matern(squared) * h.outputscale;
-  const Eigen::MatrixXd signal = k;
+KernelParts::KernelParts(const std::vector<Dimension>& dimensions, const std::vector<Features>& x,
+                         const GpHyper& h)
+    : embedding(dimensions, x), e(embedding.embed(x, h)), squared(squared_distances(e, e)) {
+  k = matern(squared) * h.outputscale;
   k.diagonal().setConstant(h.outputscale);
-  k.diagonal() += diagonal_noise(data, h);
-  const Eigen::LLT<Eigen::MatrixXd> factor(k);
-  if (factor.info() != Eigen::Success) {
-    result.value = -std::numeric_limits<double>::infinity();
-    return result;
-  }
-  const Eigen::VectorXd centred =
-      Eigen::Map<const Eigen::VectorXd>(data.y.data(), n).array() - h.mean;
-  const Eigen::VectorXd alpha = factor.solve(centred);
-  const double log_det = 2 * factor.matrixLLT().diagonal().array().log().sum();
-  result.value = -0.5 * (centred.dot(alpha) + log_det + double(n) * kLogTwoPi);
+}
 
-  // dL/dK = (α αᵀ - K⁻¹) / 2. Rasmussen & Williams 2006, eq. 5.9.
-  Eigen::MatrixXd by_k = factor.solve(Eigen::MatrixXd::Identity(n, n));
-  by_k = 0.5 * (alpha * alpha.transpose() - by_k);
-  const Eigen::MatrixXd by_squared = by_k.cwiseProduct(matern_slope(squared)) * h.outputscale;
+std::vector<double> kernel_gradient(const KernelParts& parts, const std::vector<Features>& x,
+                                    const GpHyper& h, const Eigen::MatrixXd& w) {
+  const size_t d = h.lengthscale.size();
+  const Eigen::MatrixXd& e = parts.e;
+  std::vector<double> gradient(d + 4, 0);
+  const Eigen::MatrixXd by_squared = w.cwiseProduct(matern_slope(parts.squared)) * h.outputscale;
   // Sums of W_ij (e_i - e_j)(g_i - g_j), W symmetric, are 2 Σ_i w_i e_i g_i - 2 eᵀ W g, w = W 1.
   const Eigen::VectorXd rows = by_squared.rowwise().sum();
   const Eigen::MatrixXd product = by_squared * e;
@@ -139,19 +108,52 @@ GpObjective gp_objective(const GpData& data, const GpHyper& h, const GpOptions& 
                                        2 * e.cwiseProduct(product).colwise().sum();
   bool arcs = false;
   for (size_t c = 0; c < d; ++c) {
-    const auto [first, count] = embedding.columns(c);
-    result.gradient[c] = -2 * by_column.segment(first, count).sum();  // d(1/ℓ²)/d ln ℓ = -2/ℓ²
-    arcs = arcs || embedding.arc(c);
+    const auto [first, count] = parts.embedding.columns(c);
+    gradient[c] = -2 * by_column.segment(first, count).sum();  // d(1/ℓ²)/d ln ℓ = -2/ℓ²
+    arcs = arcs || parts.embedding.arc(c);
   }
-  result.gradient[d] = by_k.cwiseProduct(signal).sum();
-  result.gradient[d + 1] = by_k.trace() * h.noise;
-  result.gradient[d + 2] = alpha.sum();
+  gradient[d] = w.cwiseProduct(parts.k).sum();
   if (arcs) {
-    const Eigen::MatrixXd g = embedding.by_arc(data.x, h);
-    result.gradient[d + 3] =
+    const Eigen::MatrixXd g = parts.embedding.by_arc(x, h);
+    gradient[d + 3] =
         4 * h.arc * (e.cwiseProduct(g).rowwise().sum().dot(rows) - g.cwiseProduct(product).sum());
   }
-  add_priors(result, h, options, double(n));
+  return gradient;
+}
+
+GpObjective gp_objective(const GpData& data, const GpHyper& h, const GpOptions& options) {
+  const Eigen::Index n = Eigen::Index(data.x.size());
+  const size_t d = data.dimensions.size();
+  const KernelParts parts(data.dimensions, data.x, h);
+  Eigen::MatrixXd k = parts.k;
+  k.diagonal() += diagonal_noise(data, h);
+  const Eigen::LLT<Eigen::MatrixXd> factor(k);
+  if (factor.info() != Eigen::Success)
+    return {-std::numeric_limits<double>::infinity(), std::vector<double>(d + 4, 0)};
+  const Eigen::VectorXd centred =
+      Eigen::Map<const Eigen::VectorXd>(data.y.data(), n).array() - h.mean;
+  const Eigen::VectorXd alpha = factor.solve(centred);
+  const double log_det = 2 * factor.matrixLLT().diagonal().array().log().sum();
+  GpObjective result;
+  result.value = -0.5 * (centred.dot(alpha) + log_det + double(n) * kLogTwoPi);
+
+  // dL/dK = (α αᵀ - K⁻¹) / 2. Rasmussen & Williams 2006, eq. 5.9.
+  Eigen::MatrixXd by_k = factor.solve(Eigen::MatrixXd::Identity(n, n));
+  by_k = 0.5 * (alpha * alpha.transpose() - by_k);
+  result.gradient = kernel_gradient(parts, data.x, h, by_k);
+  result.gradient[d + 1] = by_k.trace() * h.noise;
+  result.gradient[d + 2] = alpha.sum();
+  const auto add = [&](size_t at, Density density) {
+    result.value += density.value;
+    result.gradient[at] += density.slope;
+  };
+  for (size_t c = 0; c < d; ++c) add(c, length_prior(h.lengthscale[c], d, options));
+  add(d, gamma_prior(h.outputscale, 2, 0.15));
+  // Gamma's mode is far too much for what repeats exactly: designs get explained as noise.
+  add(d + 1, options.prior == GpOptions::LengthPrior::gamma ? gamma_prior(h.noise, 1.1, 0.05)
+                                                            : log_normal_prior(h.noise, -8, 2));
+  result.value /= double(n);
+  for (double& slope : result.gradient) slope /= double(n);
   return result;
 }
 
@@ -186,7 +188,12 @@ GpHyper fit_hyper(const GpData& data, Rng& rng, const GpOptions& options,
     const Part part = part_of(data, size_t(options.max_points), rng);
     return fit_hyper(GpData{data.dimensions, part.x, part.y, part.noise}, rng, options, start);
   }
-  const size_t d = data.dimensions.size();
+  return maximise([&](const GpHyper& h) { return gp_objective(data, h, options); },
+                  data.dimensions.size(), rng, options, start);
+}
+
+GpHyper maximise(const std::function<GpObjective(const GpHyper&)>& objective, size_t d, Rng& rng,
+                 const GpOptions& options, const std::optional<GpHyper>& start) {
   const Bounds bounds = bounds_of(d, options);
   const auto inside = [&](std::vector<double> packed) {
     for (size_t i = 0; i < packed.size(); ++i)
@@ -201,10 +208,10 @@ GpHyper fit_hyper(const GpData& data, Rng& rng, const GpOptions& options,
 
   using Function = std::function<double(const std::vector<double>&, std::vector<double>&)>;
   Function negative = [&](const std::vector<double>& at, std::vector<double>& gradient) {
-    const GpObjective objective = gp_objective(data, unpack(at), options);
-    if (!std::isfinite(objective.value)) return 1e10;
-    for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = -objective.gradient[i];
-    return -objective.value;
+    const GpObjective found = objective(unpack(at));
+    if (!std::isfinite(found.value)) return 1e10;
+    for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = -found.gradient[i];
+    return -found.value;
   };
   const auto call = [](const std::vector<double>& at, std::vector<double>& gradient, void* data) {
     return (*static_cast<Function*>(data))(at, gradient);

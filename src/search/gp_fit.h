@@ -1,6 +1,7 @@
 // Eigen forms that the GP's files share (private).
 #pragma once
 #include <Eigen/Dense>
+#include <functional>
 
 #include "search/gp_kernel.h"
 
@@ -21,6 +22,21 @@ struct GpData {
   const std::vector<double>& noise;  // known variances; empty: none
 };
 GpObjective gp_objective(const GpData&, const GpHyper&, const GpOptions&);
+
+// What the kernel makes of points. `k`: without noise.
+struct KernelParts {
+  KernelParts(const std::vector<Dimension>&, const std::vector<Features>&, const GpHyper&);
+  Embedding embedding;
+  Eigen::MatrixXd e, squared, k;
+};
+// The derivatives of Σ W_ij K_ij in the order of GpObjective::gradient, those by noise and mean 0.
+// REQUIRES: W symmetric.
+std::vector<double> kernel_gradient(const KernelParts&, const std::vector<Features>&,
+                                    const GpHyper&, const Eigen::MatrixXd& w);
+// The best hyperparameters found by L-BFGS from `start` or the usual ones, and options.restarts
+// random places.
+GpHyper maximise(const std::function<GpObjective(const GpHyper&)>&, size_t dimensions, Rng&,
+                 const GpOptions&, const std::optional<GpHyper>& start);
 // The best hyperparameters found.
 GpHyper fit_hyper(const GpData&, Rng&, const GpOptions&, const std::optional<GpHyper>& start);
 

@@ -16,6 +16,8 @@ size_t fit_interval(size_t n) {
   return n < 60 ? 1 : n < 200 ? 1 + n / 50 : n < 1000 ? n / 12 : n / 40;
 }
 
+constexpr size_t kMostLabels = 400;  // that the classifier takes
+
 bool feasible(const Observation& o) { return !o.values.empty(); }
 
 double quantile(std::vector<double> values, double at) {
@@ -107,7 +109,7 @@ void Models::update(const std::vector<Observation>& all, Rng& rng) {
   require(std::count(learned_.begin(), learned_.end(), true) == 0 || !none,
           "surrogate: no observations");
   const bool first_failure =
-      !fit_feasible_ && std::find_if_not(all.begin(), all.end(), feasible) != all.end();
+      !feasible_ && std::find_if_not(all.begin(), all.end(), feasible) != all.end();
   const bool due = fitted_ == 0 || first_failure || all.size() >= fitted_ + fit_interval(fitted_);
   if (due)
     fit(all, &rng);
@@ -122,31 +124,26 @@ void Models::fit(const std::vector<Observation>& all, Rng* rng) {
   for (const Observation& o : all) lowest_fidelity_ = std::min(lowest_fidelity_, o.fidelity);
   std::vector<Dimension> dimensions = this->dimensions();
   if (lowest_fidelity_ < 1) dimensions.push_back({});
-  std::vector<Features> x, any;
-  std::vector<double> label;
-  for (const Observation& o : all) {
-    any.push_back(masked(space_->features(o.point)));
-    label.push_back(feasible(o) ? 1 : -1);
+  std::vector<Features> x;
+  for (const Observation& o : all)
     if (feasible(o)) x.push_back(features(o.point, o.fidelity));
-  }
   std::vector<GpHyper> hyper;
-  const auto fitted = [&](const std::vector<Dimension>& d, const std::vector<Features>& at,
-                          std::vector<double> y, std::vector<double> noise, bool cheap) {
+  const auto fitted = [&](std::vector<double> y, std::vector<double> noise) {
     const size_t k = hyper.size();
-    const bool warm = k < hyper_.size() && hyper_[k].lengthscale.size() == d.size();
+    const bool warm = k < hyper_.size() && hyper_[k].lengthscale.size() == dimensions.size();
     GpOptions options = options_.gp;
     options.noise = std::move(noise);
-    if (at.size() > 200) options.restarts = 0, options.max_evaluations = 50;
-    if (warm || cheap) {  // one fresh start now and then, against a poor optimum
-      options.restarts = all.size() % 8 == 0 && at.size() < 200 && !cheap ? 1 : 0;
-      options.max_evaluations = at.size() < 200 ? 40 : 20;
+    if (x.size() > 200) options.restarts = 0, options.max_evaluations = 50;
+    if (warm) {  // one fresh start now and then, against a poor optimum
+      options.restarts = all.size() % 8 == 0 && x.size() < 200 ? 1 : 0;
+      options.max_evaluations = x.size() < 200 ? 40 : 20;
     }
     if (!rng && warm) {
       hyper.push_back(hyper_[k]);
-      return Gp::with(d, at, std::move(y), hyper_[k], options.noise);
+      return Gp::with(dimensions, x, std::move(y), hyper_[k], options.noise);
     }
     Rng fallback(all.size());
-    Gp gp = Gp::fit(d, at, std::move(y), rng ? *rng : fallback, options,
+    Gp gp = Gp::fit(dimensions, x, std::move(y), rng ? *rng : fallback, options,
                     warm ? std::optional(hyper_[k]) : std::nullopt);
     hyper.push_back(gp.hyper());
     return gp;
@@ -158,34 +155,52 @@ void Models::fit(const std::vector<Observation>& all, Rng* rng) {
     for (const Observation& o : all)
       if (feasible(o)) values.push_back(normalised(objectives_[k], o.values[k]));
     softness_[k] = std::max({1 - quantile(values, 0), 0.25 * (quantile(values, 0.5) - 1), 1e-6});
-    fit_models_.push_back(fitted(dimensions, x, targets(all, 0, k), noises(all, 0, k), false));
+    fit_models_.push_back(fitted(targets(all, 0, k), noises(all, 0, k)));
   }
-  fit_feasible_.reset();
-  if (std::find(label.begin(), label.end(), -1.0) != label.end())
-    fit_feasible_ = fitted(this->dimensions(), any, label, {}, true);
+  feasible_.reset();
+  if (!std::all_of(all.begin(), all.end(), feasible)) {
+    feasible_ = classifier(all, rng, hyper.size() < hyper_.size() ? &hyper_.back() : nullptr);
+    hyper.push_back(feasible_->hyper());
+  }
   hyper_ = std::move(hyper);
   fitted_ = taken_ = all.size();
   models_.clear();
   for (const Gp& gp : fit_models_) models_.push_back(gp.extended({}, {}));
-  feasible_.reset();
-  if (fit_feasible_) feasible_ = fit_feasible_->extended({}, {});
   refitted_ = rng != nullptr;
 }
 
+// With the hyperparameters as they are where there is no generator but a start.
+Classifier Models::classifier(const std::vector<Observation>& all, Rng* rng,
+                              const GpHyper* start) const {
+  std::vector<Features> x;
+  std::vector<bool> yes;
+  // The newest are where proposals go; of the older ones an even share keeps the whole picture.
+  const size_t n = all.size(), recent = n > kMostLabels ? kMostLabels / 2 : n, older = n - recent;
+  const auto take = [&](size_t i) {
+    x.push_back(masked(space_->features(all[i].point)));
+    yes.push_back(feasible(all[i]));
+  };
+  for (size_t k = 0; older > 0 && k < kMostLabels / 2; ++k) take(k * older / (kMostLabels / 2));
+  for (size_t i = older; i < n; ++i) take(i);
+  if (!rng && start) return Classifier::with(dimensions(), std::move(x), yes, *start);
+  GpOptions options = options_.gp;
+  options.restarts = start || n > 200 ? 0 : 1;
+  options.max_evaluations = n > 200 ? 10 : 25;
+  Rng fallback(n);
+  return Classifier::fit(dimensions(), std::move(x), yes, rng ? *rng : fallback, options,
+                         start ? std::optional(*start) : std::nullopt);
+}
+
 void Models::append(const std::vector<Observation>& all) {
-  std::vector<Features> x, any;
-  std::vector<double> label;
-  for (size_t i = fitted_; i < all.size(); ++i) {
-    any.push_back(masked(space_->features(all[i].point)));
-    label.push_back(feasible(all[i]) ? 1 : -1);
+  std::vector<Features> x;
+  for (size_t i = fitted_; i < all.size(); ++i)
     if (feasible(all[i])) x.push_back(features(all[i].point, all[i].fidelity));
-  }
   models_.clear();
   for (size_t k = 0; k < objectives_.size(); ++k)
     if (learned_[k])
       models_.push_back(fit_models_[models_.size()].extended(x, targets(all, fitted_, k),
                                                              noises(all, fitted_, k)));
-  if (fit_feasible_) feasible_ = fit_feasible_->extended(any, label);
+  if (feasible_) feasible_ = classifier(all, nullptr, &hyper_.back());
 }
 
 void Models::restore(const std::vector<Observation>& all, std::vector<GpHyper> hyper,
@@ -195,13 +210,13 @@ void Models::restore(const std::vector<Observation>& all, std::vector<GpHyper> h
   fit({all.begin(), all.begin() + ptrdiff_t(fitted)}, nullptr);
 }
 
-std::vector<Values> Models::believed(const std::vector<Observation>& all) const {
+std::vector<Values> Models::believed(const std::vector<Observation>& all, bool own_fidelity) const {
   std::vector<Values> rows;
   std::vector<Features> x;
   for (const Observation& o : all) {
     if (!feasible(o)) continue;
     rows.push_back(normalised(objectives_, o.values));
-    x.push_back(features(o.point));
+    x.push_back(features(o.point, own_fidelity ? o.fidelity : 1));
   }
   size_t at = 0;
   for (size_t k = 0; k < objectives_.size() && !x.empty(); ++k) {

@@ -5,42 +5,61 @@
 #include <limits>
 
 #include "search/check.h"
-#include "search/moves.h"
-#include "search/pareto.h"
-#include "search/sobol.h"
+#include "search/round.h"
 #include "tensor/error.h"
 
 namespace sparlet::search {
-namespace {
-
-// Streams of random numbers, one a use: mix(mix(seed, stream), arm).
-constexpr uint64_t kSobolStream = 101, kProposalStream = 102;
-constexpr int kMorphRounds = 5;          // of candidates, before giving up on morphs
-constexpr uint32_t kSobolTries = 20000;  // places of the sequence without anything new
-constexpr size_t kRefusals = 3;          // infeasible candidates that a GP proposal records
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
-}  // namespace
 
 PhasePlan PhasePlan::of(const PhaseOptions& o) {
-  PhasePlan plan{o.r1, o.r2, o.morphisms ? o.r3 : 0, 0, o.epochs1, o.epochs2, o.epochs3};
+  const bool sparse = o.method == "sparse";
+  PhasePlan plan{.r1 = o.r1,
+                 .r2 = o.r2,
+                 .r3 = o.morphisms || !sparse ? o.r3 : 0,
+                 .epochs1 = o.epochs1,
+                 .epochs2 = o.epochs2,
+                 .epochs3 = o.epochs3,
+                 .method = o.method,
+                 .eta = o.eta,
+                 .tolerance = o.tolerance,
+                 .patience = o.patience};
   plan.total = plan.r1 + plan.r2 + plan.r3;
   if (o.trials > 0) plan.total = std::min(plan.total, o.trials);
+  plan.full = std::max({o.epochs1, o.epochs2, plan.r3 > 0 ? o.epochs3 : 1});
+  const bool halving = o.asha.value_or(o.method == "auto");
+  if (o.epochs > 0 && (halving || !sparse)) plan.full = o.epochs;
+  if (halving) {
+    const int least = sparse ? std::min({o.epochs1, o.epochs2, o.epochs3}) : o.min_epochs;
+    plan.rungs = rungs_of(std::min(least, plan.full), plan.full, o.eta);
+  }
   return plan;
 }
 
-Phase PhasePlan::phase(int trained) const {
-  if (trained < r1) return Phase::sobol;
-  return trained < r1 + r2 ? Phase::gp : Phase::morphism;
+Phase PhasePlan::phase(int designs) const {
+  if (method == "random") return Phase::random;
+  if (method == "sobol" || designs < r1) return Phase::sobol;
+  if (method == "nsga2" || method == "aging" || method == "local") return Phase::evolution;
+  if (method != "sparse") return Phase::gp;
+  return designs < r1 + r2 ? Phase::gp : Phase::morphism;
+}
+
+int PhasePlan::first_rung(Phase phase) const {
+  if (method != "sparse") return 0;
+  const int least = phase == Phase::sobol ? epochs1 : phase == Phase::gp ? epochs2 : epochs3;
+  const auto at = std::lower_bound(rungs.begin(), rungs.end(), least);
+  return int(at - rungs.begin()) - int(at == rungs.end());
 }
 
 int PhasePlan::epochs(Phase phase) const {
+  if (!rungs.empty()) return rungs[size_t(first_rung(phase))];
+  if (method != "sparse") return full;
   return phase == Phase::sobol ? epochs1 : phase == Phase::gp ? epochs2 : epochs3;
+}
+
+double PhasePlan::expected_epochs(Phase phase) const {
+  double expected = epochs(phase), share = 1;
+  for (size_t r = rungs.empty() ? 0 : size_t(first_rung(phase)); r + 1 < rungs.size(); ++r)
+    expected += (share /= eta) * (rungs[r + 1] - rungs[r]);
+  return expected;
 }
 
 int trained_count(const std::vector<Trial>& trials) {
@@ -48,11 +67,11 @@ int trained_count(const std::vector<Trial>& trials) {
                            [](const Trial& t) { return t.status != Status::infeasible; }));
 }
 
-Visible visible(const std::vector<Trial>& trials, int workers) {
+Visible visible(const std::vector<Trial>& trainings, int workers) {
   Visible v;
-  const int last_seen = trained_count(trials) - (workers - 1);
+  const int last_seen = trained_count(trainings) - (workers - 1);
   int index = 0;
-  for (const Trial& t : trials) {
+  for (const Trial& t : trainings) {
     if (t.status == Status::infeasible) continue;
     (index++ < last_seen ? v.seen : v.pending).push_back(&t);
   }
@@ -60,42 +79,17 @@ Visible visible(const std::vector<Trial>& trials, int workers) {
 }
 
 bool ready(const std::vector<Trial>& trials, const PhasePlan& plan, int workers) {
-  const int trained = trained_count(trials);
-  if (trained >= plan.total) return false;
-  // The Sobol phase looks at no result.
-  if (plan.phase(trained) == Phase::sobol) return true;
-  const Visible v = visible(trials, workers);
+  const int designs = trained_count(trials);
+  if (plan.rungs.empty() && designs >= plan.total) return false;
+  const Phase phase = plan.phase(designs);
+  // These look at no result.
+  const bool blind = phase == Phase::sobol || phase == Phase::random;
+  if (blind && plan.rungs.empty() && plan.tolerance == 0) return true;
+  const std::vector<Trial> all = trainings(trials);
+  const Visible v = visible(all, workers);
   return std::all_of(v.seen.begin(), v.seen.end(),
                      [](const Trial* t) { return terminal(t->status); });
 }
-
-// One call of next().
-struct Proposer::Round {
-  const std::vector<Trial>& trials;
-  Visible view;
-  Phase phase;
-  int arm;
-  Rng rng;
-  std::set<std::string> seen;       // canonical texts of all trials
-  std::vector<const Trial*> front;  // Pareto arms of what may be seen
-  Next out;
-
-  Trial make(const Point& point, Status status) const {
-    Trial t;
-    t.arm = arm + int(out.infeasible.size());
-    t.phase = phase;
-    t.point = point;
-    t.status = status;
-    return t;
-  }
-  void refuse(const Point& point, const std::string& reason, const Trial* parent = nullptr) {
-    Trial t = make(point, Status::infeasible);
-    t.reason = reason;
-    if (parent) t.parent = parent->arm;
-    seen.insert(to_text(point));
-    out.infeasible.push_back(std::move(t));
-  }
-};
 
 Proposer::Proposer(const Config& config, const Space& space, const Pipeline& pipeline,
                    const DataSpec& spec, int workers)
@@ -134,6 +128,7 @@ std::optional<std::vector<double>> Proposer::known(const Point& point) {
       values.push_back(learned_[k] ? std::numeric_limits<double>::quiet_NaN()
                                    : m.value(config_.objectives[k].name));
     at->second.values = std::move(values);
+    at->second.macs = m.macs;
   } catch (const Error& error) {
     at->second.reason = error.what();
   }
@@ -141,140 +136,61 @@ std::optional<std::vector<double>> Proposer::known(const Point& point) {
 }
 
 Proposer::Next Proposer::next(const std::vector<Trial>& trials) {
-  const int trained = trained_count(trials);
-  Round round{.trials = trials,
-              .view = visible(trials, workers_),
-              .phase = plan_.phase(trained),
-              .arm = trials.empty() ? 0 : trials.back().arm + 1,
-              .rng = Rng(0),
-              .seen = {},
-              .front = {},
-              .out = {}};
-  round.rng = Rng(mix(mix(config_.seed, kProposalStream), uint64_t(round.arm)));
-  for (const Trial& t : trials) round.seen.insert(to_text(t.point));
-  std::vector<Trial> ended;
-  for (const Trial* t : round.view.seen) ended.push_back(*t);
-  for (const int arm : front_of(ended, config_.objectives))
-    round.front.push_back(*std::find_if(round.view.seen.begin(), round.view.seen.end(),
-                                        [&](const Trial* t) { return t->arm == arm; }));
+  const std::vector<Trial> all = trainings(trials);
+  // With successive halving what may be seen can hold nothing to go on with, though more is known
+  // or soon will be: then all that trains is awaited and seen.
+  for (int workers = workers_;; workers = 1) {
+    Round round{.trials = trials,
+                .view = visible(all, workers),
+                .phase = plan_.phase(trained_count(trials)),
+                .arm = trials.empty() ? 0 : trials.back().arm + 1,
+                .job = all.empty() ? 0 : all.back().job + 1,
+                .rng = Rng(0),
+                .seen = {},
+                .front = {},
+                .out = {}};
+    round.rng = Rng(mix(mix(config_.seed, kProposalStream), uint64_t(round.job)));
+    for (const Trial& t : trials) round.seen.insert(to_text(t.point));
+    std::vector<Trial> ended;
+    for (const Trial* t : round.view.seen) ended.push_back(*t);
+    for (const Trial* t : front_trials(ended, config_.objectives))
+      round.front.push_back(round.view.seen[size_t(t - ended.data())]);
+    std::sort(round.front.begin(), round.front.end(),
+              [](const Trial* a, const Trial* b) { return a->job < b->job; });
+    if (converged(round)) return {.converged = true};
+    fill(round);
+    if (round.out.trial || plan_.rungs.empty() || round.view.pending.empty())
+      return std::move(round.out);
+    const bool ended_all = std::all_of(round.view.pending.begin(), round.view.pending.end(),
+                                       [](const Trial* t) { return terminal(t->status); });
+    if (!ended_all || !round.out.infeasible.empty()) {
+      round.out.wait = true;
+      return std::move(round.out);
+    }
+  }
+}
+
+void Proposer::fill(Round& round) {
+  const bool more = trained_count(round.trials) < plan_.total;
+  const bool blind = round.phase == Phase::sobol || round.front.empty();
+  if (plan_.method == "auto" && !(more && blind)) return automatic(round);
+  if (const auto promoted = promotions(round); !promoted.empty())
+    return round.promote(promoted.front(), plan_.rungs);
+  if (!more) return;
   // Without results there is nothing to model or to change.
-  if (round.phase == Phase::sobol || round.front.empty())
+  if (round.phase == Phase::random)
+    evolution(round);
+  else if (blind)
     sobol(round);
   else if (round.phase == Phase::gp)
     gp(round);
-  else
+  else if (round.phase == Phase::morphism)
     morphism(round);
-  if (round.out.trial) round.out.trial->epochs = plan_.epochs(round.phase);
-  return std::move(round.out);
-}
-
-void Proposer::sobol(Round& round) {
-  const Sobol sequence(space_.dimension(), mix(config_.seed, kSobolStream));
-  // All trials so far are places of the sequence, in its order. Tries count from the last of them,
-  // so that a resumed run gives up where an uninterrupted one does.
-  if (!std::includes(round.seen.begin(), round.seen.end(), sobol_met_.begin(), sobol_met_.end())) {
-    sobol_met_.clear();
-    sobol_next_ = 0;
-  }
-  for (uint32_t tried = 0; tried < kSobolTries; ++tried, ++sobol_next_) {
-    const Point point = space_.from_unit(sequence.at(sobol_next_));
-    if (space_.violated(point)) continue;
-    const std::string text = to_text(point);
-    if (round.seen.contains(text)) {
-      if (sobol_met_.insert(text).second) tried = 0;
-      continue;
-    }
-    if (!known(point)) {
-      round.refuse(point, cache_[text].reason);
-      sobol_met_.insert(text);
-      tried = 0;
-      if (round.out.infeasible.size() >= 1000)
-        fail("search space: the last 1000 designs were all infeasible; the last: {}",
-             round.out.infeasible.back().reason);
-      continue;
-    }
-    round.out.trial = round.make(point, Status::pending);
-    return;
-  }
-}
-
-Surrogate Proposer::surrogate(const Round& round) const {
-  std::vector<Observation> observations;
-  std::vector<Point> pending;
-  for (const Trial* t : round.view.pending) pending.push_back(t->point);
-  for (const Trial* t : round.view.seen) {
-    if (t->status == Status::done)
-      observations.push_back({t->point, values_of(*t, config_.objectives)});
-    if (t->status != Status::diverged) continue;
-    // A net that blew up is as bad as the box allows, at the cost it would have had.
-    Metrics m;
-    try {
-      m = predict(t->point);
-    } catch (const Error&) {
-      continue;
-    }
-    std::vector<double> values;
-    for (size_t k = 0; k < learned_.size(); ++k)
-      values.push_back(learned_[k] ? config_.objectives[k].reference
-                                   : m.value(config_.objectives[k].name));
-    observations.push_back({t->point, std::move(values)});
-  }
-  Rng rng = round.rng;
-  return Surrogate(space_, config_.objectives, learned_, observations, pending, rng);
-}
-
-void Proposer::gp(Round& round) {
-  const Surrogate model = surrogate(round);
-  Rng rng(mix(round.rng.state(), 1));
-  std::vector<Point> parents;
-  for (const Trial* t : round.front) parents.push_back(t->point);
-  std::vector<Point> refused;
-  const auto known_or_refused = [&](const Point& p) {
-    auto values = known(p);
-    if (!values && refused.size() < kRefusals) refused.push_back(p);
-    return values;
-  };
-  const auto found = propose(space_, model, known_or_refused, parents, round.seen, rng);
-  if (!found) return;
-  for (const Point& p : refused) {
-    known(p);  // its reason, should the cache have been cleared
-    round.refuse(p, cache_[to_text(p)].reason);
-  }
-  round.out.trial = round.make(found->point, Status::pending);
-}
-
-void Proposer::morphism(Round& round) {
-  const Surrogate model = surrogate(round);
-  Rng rng(mix(round.rng.state(), 2));
-  const std::vector<Move> moves = moves_named(space_, config_.search.moves);
-  for (int attempt = 0; attempt < kMorphRounds; ++attempt) {
-    std::vector<Point> points;
-    std::map<std::string, std::pair<const Trial*, std::string>> origin;  // parent and moves
-    for (int i = 0; i < config_.search.candidates; ++i) {
-      const Trial* parent = round.front[size_t(rng.below(int64_t(round.front.size())))];
-      const auto child = morph(
-          space_, parent->point, moves, rng,
-          {.min_changes = config_.search.min_changes, .max_changes = config_.search.max_changes});
-      if (!child) continue;
-      const std::string text = to_text(child->point);
-      if (round.seen.contains(text) || origin.contains(text)) continue;
-      if (!known(child->point)) {
-        round.refuse(child->point, cache_[text].reason, parent);
-        continue;
-      }
-      origin[text] = {parent, joined(child->moves)};
-      points.push_back(child->point);
-    }
-    const auto best = choose(
-        space_, model, [this](const Point& p) { return known(p); }, points, round.seen);
-    if (!best) continue;
-    Trial t = round.make(best->point, Status::pending);
-    t.parent = origin[to_text(best->point)].first->arm;
-    t.moves = origin[to_text(best->point)].second;
-    round.out.trial = std::move(t);
-    return;
-  }
-  gp(round);  // all near points are known: look further away
+  else
+    evolution(round);
+  if (!round.out.trial) return;
+  round.out.trial->epochs = plan_.epochs(round.phase);
+  if (!plan_.rungs.empty()) round.out.trial->rung = plan_.first_rung(round.phase);
 }
 
 }  // namespace sparlet::search

@@ -50,6 +50,11 @@ Trained train_default(const TrainingOptions& options, const PruningOptions& prun
                       bool channels_first, const TrainJob& job, Rng& rng) {
   const double target = pruning_target(pruning, job.point);
   auto [optimizer, train_options, total] = recipe_of(options, channels_first, job);
+  train_options.checkpoint = job.checkpoint;
+  if (job.resume) {  // pruned already; the schedule is the longer run's from here on
+    train_options.resume = job.resume;
+    return train(job.resume->net, job.data, optimizer, train_options, rng);
+  }
   if (target > 0) {
     const auto begin = int64_t(double(total) * pruning.begin);
     const int64_t end = std::max(begin + 1, int64_t(double(total) * pruning.end));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "nn/checkpoint.h"
 #include "search/builder.h"
 #include "search/config.h"
 #include "search/trial.h"
@@ -22,9 +23,14 @@ struct TrainJob {
   const Net* parent = nullptr;  // whose weights to inherit: trained, masks in place
   const Point& point;
   const Data& data;  // as prepared for the point; without its test part, during a search
-  int epochs = 1;
+  int epochs = 1;    // in all
   const UserTable& user;
   std::function<bool(const EpochReport&)> progress = {};
+  // Of a trial that goes on after a pause: epochs done. `parent` is its own net then, to be trained
+  // further; `resume` what it last gave to `checkpoint`, if it did.
+  int begun = 0;
+  const Checkpoint* resume = nullptr;
+  std::function<void(const Checkpoint&)> checkpoint = {};  // asked for where it may be paused
 };
 // The [train] table of a config for a job: all that is not pruning.
 struct Recipe {

@@ -35,7 +35,7 @@ std::string results_csv(const std::vector<Trial>& trials, const Space& space) {
                        t.parent ? fmt::format("{}", *t.parent) : "", name_of(t.status),
                        quoted(t.reason), t.epochs);
     const Metrics& m = t.metrics;
-    if (t.status == Status::done)
+    if (trained(t.status))
       out += fmt::format(",{},{},{},{},{},{},{},{}", m.error, m.size, m.weight_bytes, m.memory,
                          m.macs, m.effective_macs, m.latency, m.sparsity);
     else

@@ -106,24 +106,31 @@ class Search {
   // Takes in what the workers did.
   void absorb() {
     trials_ = store_->trials();
-    const auto ended = std::count_if(trials_.begin(), trials_.end(),
-                                     [](const Trial& t) { return terminal(t.status); });
+    const std::vector<Trial> all = trainings(trials_);
+    const auto ended =
+        std::count_if(all.begin(), all.end(), [](const Trial& t) { return terminal(t.status); });
     if (ended == ended_) return;
     ended_ = ended;
     replace_file(folder_.results(), results_csv(trials_, space_));
     // Once nothing more can come, not even in a longer run, all that has ended is seen.
     const bool over = trained_count(trials_) >= plan_.r1 + plan_.r2 + plan_.r3;
-    tidy_models(folder_, trials_, config_.objectives, over ? 1 : workers_);
+    tidy_models(folder_, trials_, config_.objectives, over && plan_.rungs.empty() ? 1 : workers_,
+                !plan_.rungs.empty());
     check_failures();
     report();
   }
 
   // Adds what may be proposed now; false where nothing more will come.
   bool propose() {
-    while (!exhausted_ && trained_count(trials_) < plan_.total) {
+    while (!exhausted_ && (!plan_.rungs.empty() || trained_count(trials_) < plan_.total)) {
       if (!ready(trials_, plan_, workers_) || waiting() >= std::max(kQueue, workers_)) return true;
+      if (asked_ == ended_ && awaiting_) return true;  // nothing has changed
       Proposer::Next next = proposer_.next(trials_);
-      exhausted_ = !next.trial;
+      asked_ = ended_;
+      awaiting_ = next.wait && next.infeasible.empty();
+      if (awaiting_) return true;
+      exhausted_ = !next.trial && !next.wait;
+      converged_ = next.converged;
       std::vector<Trial> fresh = std::move(next.infeasible);
       if (next.trial) fresh.push_back(std::move(*next.trial));
       store_->add(fresh);
@@ -136,7 +143,7 @@ class Search {
     int failed = 0;
     const Trial* first = nullptr;
     for (const Trial& t : trials_) {
-      if (t.status == Status::done || t.status == Status::diverged) return;
+      if (trained(t.status) || t.status == Status::diverged) return;
       if (t.status == Status::failed && failed++ == 0) first = &t;
     }
     require(failed < std::max(5, 2 * workers_),
@@ -206,21 +213,24 @@ class Search {
     Progress p;
     p.total = plan_.total;
     double seconds = 0;
-    int64_t epochs = 0, planned = 0;
+    int64_t epochs = 0;
+    double planned = 0;
     for (const Trial& t : trials_) {
       if (t.status == Status::infeasible) ++p.infeasible;
-      if (t.status == Status::done) p.best_error = std::min(p.best_error, t.metrics.error);
+      if (trained(t.status)) p.best_error = std::min(p.best_error, t.metrics.error);
       if (!terminal(t.status) || t.status == Status::infeasible) continue;
       ++p.done;
       seconds += t.seconds;
       epochs += t.epochs;
     }
-    for (int i = p.done; i < plan_.total; ++i) planned += plan_.epochs(plan_.phase(i));
-    p.phase = plan_.phase(std::min(p.done, plan_.total - 1));
+    for (int i = p.done; i < plan_.total; ++i) planned += plan_.expected_epochs(plan_.phase(i));
+    p.phase = plan_.phase(std::clamp(p.done, 0, std::max(plan_.total - 1, 0)));
+    p.paused = int(std::count_if(trials_.begin(), trials_.end(),
+                                 [](const Trial& t) { return t.status == Status::paused; }));
     p.front = int(front_of(trials_, config_.objectives).size());
     p.hypervolume = hypervolume_of(trials_, config_.objectives);
     p.elapsed = elapsed();
-    p.eta = epochs ? seconds / double(epochs) * double(planned) / workers_ : -1;
+    p.eta = epochs ? seconds / double(epochs) * planned / workers_ : -1;
     if (config_.search.minutes > 0)
       p.eta = std::min(p.eta < 0 ? 1e9 : p.eta, config_.search.minutes * 60 - p.elapsed);
     options_.progress(p);
@@ -237,8 +247,13 @@ class Search {
     for (const int arm : front_of(trials_, config_.objectives))
       result.front.push_back(*std::find_if(trials_.begin(), trials_.end(),
                                            [&](const Trial& t) { return t.arm == arm; }));
-    result.complete = trained_count(trials_) >= plan_.total && waiting() == 0;
-    if (!result.complete)
+    const bool all = trained_count(trials_) >= plan_.total && waiting() == 0 &&
+                     (plan_.rungs.empty() || exhausted_);
+    result.complete = all || converged_;
+    if (converged_ && !all)
+      result.note = fmt::format("the hypervolume grew by less than {} of it in {} trainings",
+                                plan_.tolerance, plan_.patience);
+    else if (!all)
       result.note = exhausted_ ? "the space holds nothing new" : "the time was up";
     store_->set_meta("state", "ended");
     replace_file(folder_.results(), results_csv(trials_, space_));
@@ -260,10 +275,10 @@ class Search {
   std::chrono::steady_clock::time_point start_;
   std::vector<Trial> trials_;
   std::vector<int> children_;
-  int64_t ended_ = -1;
+  int64_t ended_ = -1, asked_ = -1;  // trainings; when the proposer was last asked
   int idle_deaths_ = 0;
   double released_ = 0;
-  bool exhausted_ = false, dropped_ = false;
+  bool exhausted_ = false, dropped_ = false, converged_ = false, awaiting_ = false;
 };
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace sparlet::search {
 
 struct Progress {
   Phase phase = Phase::sobol;
-  int done = 0, total = 0;  // trained trials
-  int infeasible = 0;
+  int done = 0, total = 0;  // designs trained, at least to their first rung
+  int infeasible = 0, paused = 0;
   double best_error = 1;
   int front = 0;
   double hypervolume = 0;
@@ -30,7 +30,7 @@ struct Result {
   std::vector<Objective> objectives;
   double hypervolume = 0;
   bool complete = false;  // false: the time was up, or the space had nothing new
-  std::string note;       // why it is not complete
+  std::string note;       // why it is not complete, or has ended early
 };
 
 // Throws Error for a bad config, missing data, a folder of another config (naming the first key

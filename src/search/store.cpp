@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,7 @@
 namespace sparlet::search {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -22,15 +23,17 @@ CREATE TABLE trials(
   status TEXT NOT NULL, reason TEXT NOT NULL, epochs INTEGER NOT NULL,
   error REAL, size INTEGER, weight_bytes INTEGER, memory INTEGER, memory_without_input INTEGER,
   macs INTEGER, effective_macs INTEGER, latency REAL, sparsity REAL, extra TEXT,
-  seconds REAL, peak_memory INTEGER, attempt INTEGER NOT NULL, worker INTEGER NOT NULL, heartbeat REAL);
-CREATE INDEX trials_by_status ON trials(status, arm);
+  seconds REAL, peak_memory INTEGER, attempt INTEGER NOT NULL, worker INTEGER NOT NULL, heartbeat REAL,
+  job INTEGER NOT NULL UNIQUE, rung INTEGER NOT NULL, parent_rung INTEGER NOT NULL, inherited INTEGER NOT NULL,
+  before TEXT NOT NULL);
+CREATE INDEX trials_by_status ON trials(status, job);
 CREATE TABLE events(id INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
 )";
 
 constexpr const char* kColumns =
     "arm, phase, parent, point, moves, status, reason, epochs, error, size, weight_bytes, memory, "
     "memory_without_input, macs, effective_macs, latency, sparsity, extra, seconds, peak_memory, "
-    "attempt, worker";
+    "attempt, worker, job, rung, parent_rung, inherited, before";
 
 double now() {
   const auto time = std::chrono::system_clock::now().time_since_epoch();
@@ -50,6 +53,51 @@ std::string read_only_name(const std::filesystem::path& path) {
     uri += c == '%' || c == '?' || c == '#' ? fmt::format("%{:02X}", int(c)) : std::string(1, c);
   const bool log = std::filesystem::exists(path.string() + "-wal");
   return uri + (log ? "?mode=ro" : "?mode=ro&immutable=1");
+}
+
+using Json = nlohmann::json;
+
+// [[job, rung, epochs, {error ...}], ...]
+std::string text_of(const std::vector<Rung>& before) {
+  Json list = Json::array();
+  for (const Rung& b : before) {
+    const Metrics& m = b.metrics;
+    list.push_back({b.job,
+                    b.rung,
+                    b.epochs,
+                    {{"error", m.error},
+                     {"size", m.size},
+                     {"weight_bytes", m.weight_bytes},
+                     {"memory", m.memory},
+                     {"memory_without_input", m.memory_without_input},
+                     {"macs", m.macs},
+                     {"effective_macs", m.effective_macs},
+                     {"latency", m.latency},
+                     {"sparsity", m.sparsity},
+                     {"extra", m.extra}}});
+  }
+  return list.dump();
+}
+
+std::vector<Rung> before_of(const std::string& text) {
+  std::vector<Rung> before;
+  for (const Json& item : Json::parse(text)) {
+    const Json& m = item.at(3);
+    before.push_back({.job = item.at(0),
+                      .rung = item.at(1),
+                      .epochs = item.at(2),
+                      .metrics = {.error = m.at("error"),
+                                  .size = m.at("size"),
+                                  .weight_bytes = m.at("weight_bytes"),
+                                  .memory = m.at("memory"),
+                                  .memory_without_input = m.at("memory_without_input"),
+                                  .macs = m.at("macs"),
+                                  .effective_macs = m.at("effective_macs"),
+                                  .latency = m.at("latency"),
+                                  .sparsity = m.at("sparsity"),
+                                  .extra = m.at("extra")}});
+  }
+  return before;
 }
 
 Trial read_row(SQLite::Statement& row) try {
@@ -79,6 +127,11 @@ Trial read_row(SQLite::Statement& row) try {
   t.peak_memory = row.getColumn(19).getInt64();
   t.attempt = row.getColumn(20);
   t.worker = row.getColumn(21);
+  t.job = row.getColumn(22);
+  t.rung = row.getColumn(23);
+  t.parent_rung = row.getColumn(24);
+  t.inherited = row.getColumn(25);
+  t.before = before_of(row.getColumn(26).getString());
   return t;
 } catch (const Error& error) {
   fail("trial {}: {}", row.getColumn(0).getInt(), error.what());
@@ -225,23 +278,50 @@ Trial Store::trial(int arm) const {
   });
 }
 
+namespace {
+
+void insert_trial(SQLite::Database& db, const Trial& t) {
+  SQLite::Statement insert(
+      db,
+      "INSERT INTO trials(arm, phase, parent, point, moves, status, reason, epochs, attempt, "
+      "worker, job, rung, parent_rung, inherited, before) "
+      "VALUES(?,?,?,?,?,?,?,?,0,0,?,?,?,?,'[]')");
+  insert.bind(1, t.arm);
+  insert.bind(2, std::string(name_of(t.phase)));
+  if (t.parent) insert.bind(3, *t.parent);
+  insert.bind(4, to_text(t.point));
+  insert.bind(5, t.moves);
+  insert.bind(6, std::string(name_of(t.status)));
+  insert.bind(7, t.reason);
+  insert.bind(8, t.epochs);
+  insert.bind(9, t.job);
+  insert.bind(10, t.rung);
+  insert.bind(11, t.parent_rung);
+  insert.bind(12, t.inherited);
+  insert.exec();
+}
+
+// A trial that stood at another rung now stands where `t` does.
+void move_trial(SQLite::Database& db, const Trial& t, Status from) {
+  SQLite::Statement update(db,
+                           "UPDATE trials SET status=?, epochs=?, job=?, rung=?, before=?, "
+                           "attempt=0, worker=0 WHERE arm=? AND status=?");
+  update.bind(1, std::string(name_of(t.status)));
+  update.bind(2, t.epochs);
+  update.bind(3, t.job);
+  update.bind(4, t.rung);
+  update.bind(5, text_of(t.before));
+  update.bind(6, t.arm);
+  update.bind(7, std::string(name_of(from)));
+  require(update.exec() == 1, "trial {}: is not {}", t.arm, name_of(from));
+}
+
+}  // namespace
+
 void Store::add(const std::vector<Trial>& fresh) {
   impl_->transaction([&] {
-    for (const Trial& t : fresh) {
-      SQLite::Statement insert(
-          impl_->db,
-          "INSERT INTO trials(arm, phase, parent, point, moves, status, reason, "
-          "epochs, attempt, worker) VALUES(?,?,?,?,?,?,?,?,0,0)");
-      insert.bind(1, t.arm);
-      insert.bind(2, std::string(name_of(t.phase)));
-      if (t.parent) insert.bind(3, *t.parent);
-      insert.bind(4, to_text(t.point));
-      insert.bind(5, t.moves);
-      insert.bind(6, std::string(name_of(t.status)));
-      insert.bind(7, t.reason);
-      insert.bind(8, t.epochs);
-      insert.exec();
-    }
+    for (const Trial& t : fresh)
+      t.before.empty() ? insert_trial(impl_->db, t) : move_trial(impl_->db, t, Status::paused);
   });
 }
 
@@ -270,10 +350,29 @@ std::vector<int> Store::release(const std::function<bool(int worker)>& alive, in
 
 void Store::drop_pending() {
   impl_->transaction([&] {
-    impl_->db.exec(
-        "DELETE FROM trials WHERE arm >= (SELECT min(arm) FROM trials WHERE status='pending') AND "
-        "arm > (SELECT coalesce(max(arm), -1) FROM trials WHERE status NOT IN ('pending', "
-        "'infeasible'))");
+    const std::vector<Trial> all = trials();
+    int begun = -1;  // the last job that somebody has begun
+    for (const Trial& t : trainings(all))
+      if (t.status != Status::pending && t.status != Status::infeasible)
+        begun = std::max(begun, t.job);
+    // With them goes what their proposals refused on the way: those will be made anew.
+    for (Trial t : all) {
+      if (t.job <= begun) continue;
+      if (t.before.empty()) {
+        SQLite::Statement remove(
+            impl_->db,
+            "DELETE FROM trials WHERE arm=? AND job=? AND status IN ('pending', 'infeasible')");
+        remove.bind(1, t.arm);
+        remove.bind(2, t.job);
+        remove.exec();
+      } else if (t.status == Status::pending) {  // its figures still stand in their columns
+        const Rung last = t.before.back();
+        t.before.pop_back();
+        t.job = last.job, t.rung = last.rung, t.epochs = last.epochs;
+        t.status = Status::paused;
+        move_trial(impl_->db, t, Status::pending);
+      }
+    }
   });
 }
 
@@ -305,7 +404,8 @@ std::optional<Trial> Store::take(int worker) {
     SQLite::Statement update(
         impl_->db,
         fmt::format("UPDATE trials SET status='running', worker=?, attempt=attempt+1, heartbeat=? "
-                    "WHERE arm=(SELECT min(arm) FROM trials WHERE status='pending') RETURNING {}",
+                    "WHERE arm=(SELECT arm FROM trials WHERE status='pending' "
+                    "ORDER BY job LIMIT 1) RETURNING {}",
                     kColumns));
     update.bind(1, worker);
     update.bind(2, now());
@@ -341,7 +441,7 @@ bool Store::finish(const Trial& t) {
     update.bind(2, t.reason);
     update.bind(3, t.seconds);
     update.bind(4, t.peak_memory);
-    if (t.status == Status::done) {
+    if (trained(t.status)) {
       update.bind(5, m.error);
       update.bind(6, m.size);
       update.bind(7, m.weight_bytes);

@@ -33,18 +33,20 @@ class Store {
   Trial trial(int arm) const;  // throws Error naming it
 
   // --- the proposing side
-  void add(const std::vector<Trial>&);  // all or none; arms must be new
+  // New ones, and paused ones that go on (with a last entry in `before`); all or none.
+  void add(const std::vector<Trial>&);
   // Running trials whose worker is dead (by `alive`) go back to pending; after `tries` attempts
   // they have failed. Returns their arms.
   std::vector<int> release(const std::function<bool(int worker)>& alive, int tries);
-  // Forgets the trials at the end that nobody has begun, and what came between them.
+  // Forgets the trials at the end that nobody has begun, infeasible ones among them; those that were
+  // to go on are paused again.
   void drop_pending();
   // Whether another connection has written since the last call (true the first time).
   bool changed();
   void log(const std::string& kind, const std::string& text);
 
   // --- a worker's side
-  // The first pending trial, now running as `worker`'s; none where there is none.
+  // The pending trial of the first job, now running as `worker`'s; none where there is none.
   std::optional<Trial> take(int worker);
   void heartbeat(const Trial&);
   // Status, reason, metrics, seconds and peak memory. False, and nothing is written, where the

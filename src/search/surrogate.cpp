@@ -5,21 +5,17 @@
 #include <limits>
 
 #include "search/acquisition.h"
-#include "search/normal.h"
 #include "tensor/error.h"
 
 namespace sparlet::search {
 
 namespace {
 
+// P(feasible) counts squared: a refused trial costs one and tells nothing of the objectives.
+constexpr double kCaution = 2;
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
 
 double sigma_of(const Prediction& p) { return std::max(std::sqrt(p.variance), 1e-9); }
-
-// Of the model of labels +1 and -1: log P(feasible), and its derivative by z.
-LogCumulative log_feasible(const Prediction& p) {
-  return log_cumulative(p.mean / std::sqrt(p.variance + 0.05));
-}
 
 }  // namespace
 
@@ -50,7 +46,7 @@ void Surrogate::prepare(const std::vector<Observation>& observations,
   const size_t m = learned.size(), count = models_->models().size();
   draw_ = rng.split();
   // What is measured carries noise: compare with what the models believe there.
-  std::vector<Values> front = models_->believed(observations);
+  std::vector<Values> front = models_->believed(observations, options_.achieved);
   if (!pending.empty() && count > 0) {
     std::vector<Features> x;
     for (const Point& point : pending) x.push_back(models_->features(point));
@@ -129,8 +125,8 @@ std::vector<double> Surrogate::scores(const std::vector<Point>& points,
   if (models_->feasibility()) {
     if (!x.empty() && x[0].x.size() > models_->space().dimensions().size())
       for (Features& f : x) f.x.pop_back(), f.active.pop_back();  // no fidelity there
-    const std::vector<Prediction> p = models_->feasibility()->predict(x);
-    for (size_t i = 0; i < points.size(); ++i) result[i] += log_feasible(p[i]).log;
+    const std::vector<double> log = models_->feasibility()->log_probability(x);
+    for (size_t i = 0; i < points.size(); ++i) result[i] += kCaution * log[i];
   }
   return result;
 }
@@ -169,13 +165,9 @@ ScoreSlope Surrogate::score_slope(const Features& at, std::span<const double> kn
   if (models_->feasibility()) {
     Features own = x;  // no fidelity there
     own.x.resize(d), own.active.resize(d);
-    const PredictionSlope p = models_->feasibility()->predict_slope(own);
-    const double deviation = std::sqrt(p.at.variance + 0.05), z = p.at.mean / deviation;
-    const LogCumulative log = log_cumulative(z);
-    result.score += log.log;
-    for (size_t c = 0; c < d; ++c)
-      result.by_feature[c] +=
-          log.slope * (p.mean[c] / deviation - z * p.variance[c] / (2 * deviation * deviation));
+    const Classifier::Slope p = models_->feasibility()->log_probability_slope(own);
+    result.score += kCaution * p.log;
+    for (size_t c = 0; c < d; ++c) result.by_feature[c] += kCaution * p.by_feature[c];
   }
   return result;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 
+#include "search/classifier.h"
 #include "search/ehvi.h"
 #include "search/gp.h"
 #include "search/objective.h"
@@ -26,7 +27,10 @@ enum class Acquisition { ehvi, chebyshev, thompson };
 struct SurrogateOptions {
   Acquisition acquisition = Acquisition::ehvi;
   GpOptions gp = {};
-  bool mask = true;   // false: inactive parameters count, as if they stood in the middle
+  bool mask = true;  // false: inactive parameters count, as if they stood in the middle
+  // What is improved on: the observations' values at full fidelity, or as they are, where one may
+  // train them further.
+  bool achieved = false;
   double rho = 0.05;  // chebyshev
   int draws = 64;     // Monte Carlo: of chebyshev where more than one objective is learnt
 };
@@ -47,16 +51,16 @@ class Models {
   const std::vector<Objective>& objectives() const { return objectives_; }
   const std::vector<bool>& learned() const { return learned_; }
   const std::vector<Gp>& models() const { return models_; }  // of the learnt ones, in order
-  const std::optional<Gp>& feasibility() const { return feasible_; }  // +1 feasible, -1 not
+  const std::optional<Classifier>& feasibility() const { return feasible_; }  // after failures
   const Space& space() const { return *space_; }
   // Input of the models: the point's features and, where fidelities differ, the fidelity.
   Features features(const Point&, double fidelity = 1) const;
   Features input(Features, double fidelity = 1) const;  // of a point's features
   // A normalised value as the models see it.
   double target(size_t objective, double normalised) const;
-  // Values as the models believe them, of all feasible observations at full fidelity; known ones
-  // exact.
-  std::vector<Values> believed(const std::vector<Observation>&) const;
+  // Values as the models believe them, of all feasible observations at full fidelity, or at their
+  // own; known ones exact.
+  std::vector<Values> believed(const std::vector<Observation>&, bool own_fidelity = false) const;
   const std::vector<GpHyper>& hyper() const { return hyper_; }
   void set_hyper(std::vector<GpHyper>);  // of an earlier run, before the first update
   // The state of another one that last fitted when it had `fitted` observations, with what hyper()
@@ -67,6 +71,7 @@ class Models {
 
  private:
   Features masked(Features) const;
+  Classifier classifier(const std::vector<Observation>&, Rng*, const GpHyper* start) const;
   std::vector<Dimension> dimensions() const;
   void fit(const std::vector<Observation>&, Rng*);
   void append(const std::vector<Observation>&);
@@ -82,7 +87,7 @@ class Models {
   // As fitted, and with what came since: grown from the former at once, so that how often it was
   // asked for does not change a bit.
   std::vector<Gp> fit_models_, models_;
-  std::optional<Gp> fit_feasible_, feasible_;
+  std::optional<Classifier> feasible_;
   std::vector<GpHyper> hyper_;     // of the models, then of feasibility
   size_t taken_ = 0, fitted_ = 0;  // observations: in the models, at the last fit
   bool refitted_ = false;

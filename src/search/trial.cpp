@@ -9,8 +9,9 @@
 namespace sparlet::search {
 namespace {
 
-constexpr std::array<std::string_view, 3> kPhases = {"sobol", "gp", "morphism"};
-constexpr std::array<std::string_view, 6> kStatuses = {"pending",    "running",  "done",
+constexpr std::array<std::string_view, 5> kPhases = {"sobol", "gp", "morphism", "random",
+                                                     "evolution"};
+constexpr std::array<std::string_view, 7> kStatuses = {"pending",    "running",  "paused", "done",
                                                        "infeasible", "diverged", "failed"};
 
 constexpr std::array<std::string_view, 9> kFigures = {
@@ -61,17 +62,41 @@ std::vector<double> values_of(const Trial& trial, const std::vector<Objective>& 
   return values;
 }
 
-std::vector<int> front_of(const std::vector<Trial>& trials,
-                          const std::vector<Objective>& objectives) {
-  std::vector<int> arms;
+std::vector<Trial> trainings(const std::vector<Trial>& trials) {
+  std::vector<Trial> all;
+  for (const Trial& t : trials) {
+    for (const Rung& b : t.before) {
+      Trial& earlier = all.emplace_back(t);
+      earlier.job = b.job, earlier.rung = b.rung, earlier.epochs = b.epochs;
+      earlier.metrics = b.metrics;
+      earlier.status = Status::paused;
+      earlier.before.clear();
+    }
+    all.push_back(t);
+    all.back().before.clear();
+  }
+  std::sort(all.begin(), all.end(), [](const Trial& a, const Trial& b) { return a.job < b.job; });
+  return all;
+}
+
+std::vector<const Trial*> front_trials(const std::vector<Trial>& trials,
+                                       const std::vector<Objective>& objectives) {
+  std::vector<const Trial*> done;
   std::vector<Values> rows;
   for (const Trial& t : trials) {
-    if (t.status != Status::done) continue;
-    arms.push_back(t.arm);
+    if (!trained(t.status)) continue;
+    done.push_back(&t);
     rows.push_back(normalised(objectives, values_of(t, objectives)));
   }
+  std::vector<const Trial*> front;
+  for (const size_t i : pareto_front(rows)) front.push_back(done[i]);
+  return front;
+}
+
+std::vector<int> front_of(const std::vector<Trial>& trials,
+                          const std::vector<Objective>& objectives) {
   std::vector<int> front;
-  for (const size_t i : pareto_front(rows)) front.push_back(arms[i]);
+  for (const Trial* t : front_trials(trials, objectives)) front.push_back(t->arm);
   std::sort(front.begin(), front.end());
   return front;
 }
@@ -84,7 +109,7 @@ bool within_references(const Trial& trial, const std::vector<Objective>& objecti
 double hypervolume_of(const std::vector<Trial>& trials, const std::vector<Objective>& objectives) {
   std::vector<Values> rows;
   for (const Trial& t : trials) {
-    if (t.status != Status::done) continue;
+    if (!trained(t.status)) continue;
     Values row = normalised(objectives, values_of(t, objectives));
     for (double& v : row) v = std::max(v, 0.0);
     rows.push_back(std::move(row));

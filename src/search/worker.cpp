@@ -3,11 +3,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <thread>
 
 #include "deploy/spt.h"
+#include "nn/checkpoint.h"
+#include "search/phases.h"
 #include "tensor/error.h"
 
 namespace sparlet::search {
@@ -29,51 +32,93 @@ int64_t peak_memory() {
 
 }  // namespace
 
-Made make_net(const TrialContext& context, const Point& point, const Net* parent, int epochs,
-              Rng& rng, const std::function<void()>& heartbeat) {
+namespace {
+
+// How training begins and what it leaves.
+struct Start {
+  std::optional<Net> parent = {};
+  std::optional<Checkpoint> resume = {};
+  int begun = 0;
+  bool keep = false;  // a checkpoint
+};
+
+Made make(const TrialContext& context, const Point& point, int epochs, const Start& start,
+          std::optional<Checkpoint>& left, Rng& rng, const std::function<void()>& heartbeat) {
   Made made;
   made.data = data_for(context.pipeline, context.data, point);
   const Net fresh = context.pipeline.build(point, made.data.spec, context.pipeline.user, rng);
-  const auto progress = [&](const EpochReport&) {
-    if (heartbeat) heartbeat();
-    return true;
-  };
-  made.trained = context.pipeline.train({.net = fresh,
-                                         .parent = parent,
-                                         .point = point,
-                                         .data = made.data,
-                                         .epochs = epochs,
-                                         .user = context.pipeline.user,
-                                         .progress = progress},
-                                        rng);
-  if (!made.trained.diverged)
+  TrainJob job{.net = fresh,
+               .parent = start.parent ? &*start.parent : nullptr,
+               .point = point,
+               .data = made.data,
+               .epochs = epochs,
+               .user = context.pipeline.user,
+               .progress =
+                   [&](const EpochReport&) {
+                     if (heartbeat) heartbeat();
+                     return true;
+                   },
+               .begun = start.begun,
+               .resume = start.resume ? &*start.resume : nullptr};
+  if (start.keep) job.checkpoint = [&](const Checkpoint& c) { left = c; };
+  made.trained = context.pipeline.train(job, rng);
+  // What blows up only now is as good as it was.
+  if (made.trained.diverged && start.begun > 0) made.trained.net = *start.parent;
+  if (!made.trained.diverged || start.begun > 0)
     made.shipped = context.pipeline.quantize(made.trained.net, point, made.data);
   return made;
 }
 
+Start start_of(const TrialContext& context, const Trial& trial, bool rungs) {
+  Start start{.keep = rungs};
+  const RunFolder& folder = context.folder;
+  const auto at = [&](int rung) { return rungs ? std::optional(rung) : std::nullopt; };
+  if (!trial.before.empty()) {
+    const Rung& last = trial.before.back();
+    start.parent = deploy::load(folder.float_model(trial.arm, last.rung));
+    start.begun = last.epochs;
+    if (const auto path = folder.checkpoint(trial.arm, last.rung); std::filesystem::exists(path))
+      start.resume = load_checkpoint(path);
+  } else if (trial.parent) {
+    start.parent = deploy::load(folder.float_model(*trial.parent, at(trial.parent_rung)));
+  }
+  return start;
+}
+
+}  // namespace
+
+Made make_net(const TrialContext& context, const Point& point, int epochs, Rng& rng) {
+  std::optional<Checkpoint> none;
+  return make(context, point, epochs, {}, none, rng, {});
+}
+
 Trial run_trial(const TrialContext& context, Trial trial, const std::function<void()>& heartbeat) {
-  const auto start = std::chrono::steady_clock::now();
+  const auto begin = std::chrono::steady_clock::now();
   reset_peak();
+  const std::vector<int> rungs = PhasePlan::of(context.config.search).rungs;
   Rng rng(mix(mix(context.config.seed, kTrialStream), uint64_t(trial.arm)));
+  if (!trial.before.empty()) rng = Rng(mix(rng.state(), uint64_t(trial.rung)));
   try {
-    std::optional<Net> parent;
-    if (trial.parent) parent = deploy::load(context.folder.float_model(*trial.parent));
-    const Made made =
-        make_net(context, trial.point, parent ? &*parent : nullptr, trial.epochs, rng, heartbeat);
-    if (made.trained.diverged) {
+    const Start start = start_of(context, trial, !rungs.empty());
+    std::optional<Checkpoint> left;
+    const Made made = make(context, trial.point, trial.epochs, start, left, rng, heartbeat);
+    if (made.trained.diverged && start.begun == 0) {
       trial.status = Status::diverged;
     } else {
       trial.metrics = measure(context.pipeline, made.shipped, made.data.validation);
-      deploy::save(made.trained.net, context.folder.float_model(trial.arm));
-      deploy::save(made.shipped, context.folder.model(trial.arm));
-      trial.status = Status::done;
+      const std::optional<int> rung = rungs.empty() ? std::nullopt : std::optional<int>(trial.rung);
+      deploy::save(made.trained.net, context.folder.float_model(trial.arm, rung));
+      deploy::save(made.shipped, context.folder.model(trial.arm, rung));
+      if (left) save(*left, context.folder.checkpoint(trial.arm, trial.rung));
+      const bool more = trial.rung + 1 < int(rungs.size()) && !made.trained.diverged;
+      trial.status = more ? Status::paused : Status::done;
     }
   } catch (const std::exception& error) {
     trial.status = Status::failed;
     trial.reason = error.what();
   }
-  trial.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  trial.peak_memory = peak_memory();
+  trial.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  trial.peak_memory = std::max(trial.peak_memory, peak_memory());
   return trial;
 }
 

@@ -13,9 +13,9 @@ struct TrialContext {
   RunFolder folder;
 };
 
-// Trains, prunes, quantises and measures; models are written before this returns. The result
-// depends on the seed, the arm and the parent's weights only. Never throws Error: that is status
-// failed.
+// Trains (or trains on, from what the trial's last rung left), prunes, quantises and measures;
+// models are written before this returns. The result depends on the seed, the arm, the rung and the
+// weights it begins with only. Never throws Error: that is status failed.
 Trial run_trial(const TrialContext&, Trial, const std::function<void()>& heartbeat = {});
 
 // A fresh net of the point, trained and quantised: what `test` repeats with other seeds.
@@ -24,8 +24,7 @@ struct Made {
   Trained trained;
   Net shipped;
 };
-Made make_net(const TrialContext&, const Point&, const Net* parent, int epochs, Rng&,
-              const std::function<void()>& heartbeat = {});
+Made make_net(const TrialContext&, const Point&, int epochs, Rng&);
 
 // Takes and runs one trial; false where none was waiting.
 bool work_once(const TrialContext&, Store&);

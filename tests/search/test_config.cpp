@@ -274,6 +274,12 @@ TEST_CASE("the defaults that are documented are those that hold") {
     CHECK(written.search.epochs2 == bare.search.epochs2);
     CHECK(written.search.epochs3 == bare.search.epochs3);
     CHECK(written.search.trials == bare.search.trials);
+    CHECK(written.search.method == bare.search.method);
+    CHECK(written.search.epochs == bare.search.epochs);
+    CHECK(written.search.min_epochs == bare.search.min_epochs);
+    CHECK(written.search.eta == bare.search.eta);
+    CHECK(written.search.tolerance == bare.search.tolerance);
+    CHECK(written.search.patience == bare.search.patience);
     CHECK(written.search.minutes == bare.search.minutes);
     CHECK(written.search.workers == bare.search.workers);
     CHECK(written.search.candidates == bare.search.candidates);

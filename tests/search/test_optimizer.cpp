@@ -173,9 +173,7 @@ TEST_CASE("optimizer: infeasible trials cost only themselves") {
   CHECK(front >= 6);
 }
 
-// Known defect: the regression on labels is too unsure between refused points, so most proposals
-// fall among them. The day this passes, doctest says so: take the mark away.
-TEST_CASE("optimizer: infeasible regions are learnt" * doctest::should_fail()) {
+TEST_CASE("optimizer: infeasible regions are learnt") {
   int refused[2] = {0, 0}, trials[2] = {0, 0};
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     Optimizer optimizer(two_problem(), {.seed = seed});

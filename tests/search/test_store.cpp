@@ -18,7 +18,7 @@ namespace {
 
 Trial trial(int arm, Status status = Status::pending) {
   Trial t;
-  t.arm = arm;
+  t.arm = t.job = arm;
   t.phase = Phase::gp;
   t.point = point_from("a=1 b=word");
   t.status = status;
