@@ -17,7 +17,7 @@ struct Device {
 struct LayerCost {
   std::string name, op;
   Shape out;
-  int64_t weights = 0, nonzeros = 0;  // conv and linear weights
+  int64_t weights = 0, nonzeros = 0;  // of conv, linear and recurrent layers, biases apart
   std::string encoding;               // dense, bitmask, float, csr, coo; empty without weights
   int64_t bytes = 0;                  // in the file
   int64_t macs = 0, effective_macs = 0;
@@ -32,7 +32,7 @@ struct Cost {
   int64_t macs = 0;            // dense
   int64_t effective_macs = 0;  // on the non-zeros of sparse encodings
   double latency = 0;          // ms
-  double sparsity = 0;         // of conv and linear weights
+  double sparsity = 0;         // of the layers' weights
   std::vector<LayerCost> layers;
 };
 

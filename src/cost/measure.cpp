@@ -18,9 +18,11 @@ constexpr PlanOptions kOnDevice{.batch = 1, .align = 4};
 bool is_bitmask(const OpDef* op) {
   return op == &conv2d_bitmask_i8_op || op == &linear_bitmask_i8_op;
 }
+bool is_recurrent(const OpDef* op) { return op == &lstm_op || op == &gru_op || op == &rnn_op; }
 bool has_weights(const OpDef* op) {
-  return op->sparse || op == &conv2d_op || op == &linear_op || op == &conv2d_i8_op ||
-         op == &linear_i8_op || is_bitmask(op);
+  return op->sparse || is_recurrent(op) || op == &conv1d_op || op == &conv3d_op ||
+         op == &conv_transpose2d_op || op == &conv2d_op || op == &linear_op ||
+         op == &conv2d_i8_op || op == &linear_i8_op || is_bitmask(op);
 }
 
 template <class T>
@@ -64,10 +66,16 @@ void weigh(const Net& net, const Node& node, LayerCost& layer) {
     layer.weights = w.size();
     layer.nonzeros = nonzeros<int8_t>(w);
   } else {
-    const Tensor w = float_weights(net, weight);
-    layer.weights = w.size();
-    layer.nonzeros = nonzeros<float>(w);
     layer.encoding = "float";
+    // Recurrent layers have two matrices a direction; their biases are no weights here.
+    const size_t end = is_recurrent(node.op) ? node.in.size() : 2;
+    for (size_t k = 1; k < end; ++k) {
+      const Type& type = net.graph[node.in[k]].type;
+      if (type.batched || type.shape.rank() < 2) continue;
+      const Tensor w = float_weights(net, node.in[k]);
+      layer.weights += w.size();
+      layer.nonzeros += nonzeros<float>(w);
+    }
   }
 }
 

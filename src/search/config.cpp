@@ -168,6 +168,13 @@ void finish_parameters(Draft& draft) {
               name_of(p.parameter.kind));
     };
     need(!p.parameter.name.empty(), "name");
+    if (!p.has_type && !draft.config.space.empty()) {
+      std::vector<std::string> names;
+      for (const Parameter& known : preset(draft.config.space).parameters)
+        names.push_back(known.name);
+      fail("{}: {}: the space \"{}\" has no such parameter, and a new one needs a \"type\"{}",
+           p.parameter.where, name, draft.config.space, did_you_mean(name, names));
+    }
     need(p.has_type, "type");
     const Kind kind = p.parameter.kind;
     const bool number = kind == Kind::integer || kind == Kind::real || kind == Kind::log_integer ||
@@ -260,6 +267,7 @@ const std::vector<std::string_view>& search_methods() {
 int Config::planned() const {
   const bool three = search.morphisms || search.method != "sparse";
   const int all = search.r1 + search.r2 + (three ? search.r3 : 0);
+  if (search.method != "sparse") return search.trials > 0 ? search.trials : all;
   return search.trials > 0 ? std::min(all, search.trials) : all;
 }
 

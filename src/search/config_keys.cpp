@@ -259,7 +259,7 @@ std::vector<Key> keys_before_train() {
       {{"search.patience", "whole number", "1 .. 100000", "20", "of `search.tolerance`"},
        [](D& d, const R& r, size_t) { d.config.search.patience = int(r.whole(1, 100000)); }},
       {{"search.trials", "whole number", "0 .. 1000000", "0",
-        "at most so many designs in all, the last ones cut; 0: r1 + r2 + r3"},
+        "designs in all; 0: r1 + r2 + r3, of which sparse takes the first ones"},
        [](D& d, const R& r, size_t) { d.config.search.trials = int(r.whole(0, 1000000)); }},
       {{"search.minutes", "number", "0 .. 1000000", "0",
         "propose nothing after this time (of one call) and finish what runs; 0: no limit"},

@@ -214,12 +214,17 @@ std::vector<Values> Optimizer::minimised() const {
   return rows;
 }
 
-void Optimizer::tell(int trial, std::span<const double> values, std::span<const double> noise) {
+const Point& Optimizer::waiting(int trial) const {
   const auto asked = pending_.find(trial);
   require(asked != pending_.end(), "trial {}: {}", trial,
           trial >= 0 && trial < next_ ? "has been answered"
           : next_ > 0                 ? fmt::format("unknown, asked were 0 .. {}", next_ - 1)
                                       : "unknown, none was asked");
+  return asked->second;
+}
+
+void Optimizer::tell(int trial, std::span<const double> values, std::span<const double> noise) {
+  const Point& point = waiting(trial);
   const size_t m = problem_.objectives.size();
   const size_t learned = size_t(std::count(problem_.learned.begin(), problem_.learned.end(), true));
   const bool partial = values.size() == learned && learned < m;
@@ -231,8 +236,8 @@ void Optimizer::tell(int trial, std::span<const double> values, std::span<const 
   }
   require(noise.empty() || noise.size() == m, "trial {}: {} noise variances, expected {}", trial,
           noise.size(), m);
-  Observation o{.point = asked->second, .values = {}, .noise = {noise.begin(), noise.end()}};
-  const auto known = problem_.known(asked->second);
+  Observation o{.point = point, .values = {}, .noise = {noise.begin(), noise.end()}};
+  const auto known = problem_.known(point);
   size_t at = 0;
   for (size_t k = 0; k < m; ++k) {
     const std::string& name = problem_.objectives[k].name;
@@ -251,10 +256,7 @@ void Optimizer::tell(int trial, std::span<const double> values, std::span<const 
 }
 
 void Optimizer::tell_infeasible(int trial) {
-  const auto asked = pending_.find(trial);
-  require(asked != pending_.end(), "trial {}: {}", trial,
-          trial >= 0 && trial < next_ ? "has been answered" : "unknown");
-  record(trial, Observation{.point = asked->second, .values = {}});
+  record(trial, Observation{.point = waiting(trial), .values = {}});
 }
 
 void Optimizer::record(int trial, Observation o) {

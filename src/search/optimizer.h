@@ -99,6 +99,7 @@ class Optimizer {
   std::optional<Point> aging(Rng&);
   std::optional<Point> local(Rng&);
   bool usable(const Point&) const;
+  const Point& waiting(int trial) const;  // throws Error where it waits for no answer
   std::vector<Objective> boxed(size_t answers) const;  // what is NaN replaced by what was seen
   std::vector<Values> minimised() const;               // by observation; infeasible: empty
   void record(int trial, Observation);

@@ -23,7 +23,7 @@ PhasePlan PhasePlan::of(const PhaseOptions& o) {
                  .tolerance = o.tolerance,
                  .patience = o.patience};
   plan.total = plan.r1 + plan.r2 + plan.r3;
-  if (o.trials > 0) plan.total = std::min(plan.total, o.trials);
+  if (o.trials > 0) plan.total = sparse ? std::min(plan.total, o.trials) : o.trials;
   plan.full = std::max({o.epochs1, o.epochs2, plan.r3 > 0 ? o.epochs3 : 1});
   const bool halving = o.asha.value_or(o.method == "auto");
   if (o.epochs > 0 && (halving || !sparse)) plan.full = o.epochs;
@@ -173,8 +173,9 @@ Proposer::Next Proposer::next(const std::vector<Trial>& trials) {
 void Proposer::fill(Round& round) {
   const bool more = trained_count(round.trials) < plan_.total;
   const bool blind = round.phase == Phase::sobol || round.front.empty();
-  if (plan_.method == "auto" && !(more && blind)) return automatic(round);
-  if (const auto promoted = promotions(round); !promoted.empty())
+  const bool competing = plan_.method == "auto";
+  if (competing && !(more && blind)) return automatic(round);
+  if (const auto promoted = promotions(round); !promoted.empty() && !competing)
     return round.promote(promoted.front(), plan_.rungs);
   if (!more) return;
   // Without results there is nothing to model or to change.

@@ -24,7 +24,9 @@ std::vector<Asha::Promotion> Proposer::promotions(const Round& round) const {
     Values row = trained(t->status)
                      ? normalised(config_.objectives, values_of(*t, config_.objectives))
                      : Values(config_.objectives.size(), NAN);
-    asha.report(t->arm, size_t(t->rung), std::move(row), highest[t->arm] > t->rung);
+    // Done below the last rung: it blew up where it was to go on.
+    const bool gone = highest[t->arm] > t->rung || t->status == Status::done;
+    asha.report(t->arm, size_t(t->rung), std::move(row), gone);
   }
   return asha.candidates();
 }

@@ -29,7 +29,7 @@ struct Proposer::Round {
   void refuse(const Point& point, const std::string& reason, const Trial* parent = nullptr) {
     Trial t = make(point, Status::infeasible);
     t.reason = reason;
-    if (parent) t.parent = parent->arm;
+    if (parent) t.parent = parent->arm, t.phase = Phase::morphism;
     seen.insert(to_text(point));
     out.infeasible.push_back(std::move(t));
   }

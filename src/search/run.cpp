@@ -123,12 +123,13 @@ class Search {
   // Adds what may be proposed now; false where nothing more will come.
   bool propose() {
     while (!exhausted_ && (!plan_.rungs.empty() || trained_count(trials_) < plan_.total)) {
-      if (!ready(trials_, plan_, workers_) || waiting() >= std::max(kQueue, workers_)) return true;
-      if (asked_ == ended_ && awaiting_) return true;  // nothing has changed
+      if (idle_ == ended_) return true;  // nothing has changed since nothing could be proposed
+      if (waiting() >= std::max(kQueue, workers_)) return true;
+      idle_ = ended_;
+      if (!ready(trials_, plan_, workers_)) return true;
       Proposer::Next next = proposer_.next(trials_);
-      asked_ = ended_;
-      awaiting_ = next.wait && next.infeasible.empty();
-      if (awaiting_) return true;
+      if (next.wait && next.infeasible.empty()) return true;
+      idle_ = -1;
       exhausted_ = !next.trial && !next.wait;
       converged_ = next.converged;
       std::vector<Trial> fresh = std::move(next.infeasible);
@@ -275,10 +276,10 @@ class Search {
   std::chrono::steady_clock::time_point start_;
   std::vector<Trial> trials_;
   std::vector<int> children_;
-  int64_t ended_ = -1, asked_ = -1;  // trainings; when the proposer was last asked
+  int64_t ended_ = -1, idle_ = -1;  // trainings; so many when nothing could be proposed
   int idle_deaths_ = 0;
   double released_ = 0;
-  bool exhausted_ = false, dropped_ = false, converged_ = false, awaiting_ = false;
+  bool exhausted_ = false, dropped_ = false, converged_ = false;
 };
 
 }  // namespace

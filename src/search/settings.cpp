@@ -90,9 +90,30 @@ toml::table* named(toml::array& list, const std::string& name) {
   return nullptr;
 }
 
+// What an override made or changed: the place that messages name.
+using Places = std::map<const toml::node*, std::string>;
+
+bool is_list(const std::string& word) { return word == "parameter" || word == "objective"; }
+
+// The element of that name of the root's list, made where there is none: a ready space has
+// parameters that no file lists.
+toml::table* element(toml::table& root, const std::string& list, const std::string& name,
+                     const std::string& shown, Places& made) {
+  if (!root.get(list)) root.insert(list, toml::array{});
+  toml::array* all = root.get(list)->as_array();
+  require(all, "{}: \"{}\" is no list of tables", shown, list);
+  if (toml::table* found = named(*all, name)) return found;
+  all->push_back(toml::table{{"name", name}});
+  toml::table* fresh = all->back().as_table();
+  made[fresh->get("name")] = made[fresh] = shown.substr(shown.find(' ') + 1);
+  return fresh;
+}
+
 toml::table& descend(toml::table& root, const std::vector<std::string>& parts,
-                     const std::string& shown) {
+                     const std::string& shown, Places& made) {
   toml::table* at = &root;
+  if (parts.size() == 3 && is_list(parts[0]))
+    return *element(root, parts[0], parts[1], shown, made);
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     toml::node* next = at->get(parts[i]);
     if (!next) {
@@ -142,19 +163,18 @@ SettingsFile read_settings(std::string_view text, std::string_view where,
     given[path] = item.substr(equals + 1);
   }
   std::set<const toml::node*> overridden;
-  std::map<const toml::node*, std::string> names;
+  Places names;
   for (const std::string& path : order) {
     const std::vector<std::string> parts = split(path);
     for (const std::string& part : parts)
       require(!part.empty(), "--set {}: an empty word in the key", path);
-    toml::table& target = descend(root, parts, "--set " + path);
+    toml::table& target = descend(root, parts, "--set " + path, names);
     toml::table value = parsed_value(given[path]);
     target.insert_or_assign(parts.back(), std::move(*value.get("v")));
-    const toml::node* node = target.get(parts.back());
-    overridden.insert(node);
-    names[node] = path;
+    names[target.get(parts.back())] = path;
   }
 
+  for (const auto& [node, path] : names) overridden.insert(node);
   Reader reader(where, overridden, names);
   reader.table(root, "");
   std::ostringstream text_out;

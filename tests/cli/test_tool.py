@@ -302,6 +302,50 @@ def test_kills():
         assert db.execute("SELECT max(attempt) FROM trials").fetchone()[0] >= 2
 
 
+def going_on(folder):
+    """Worker processes of trials that go on after a pause."""
+    try:
+        with sqlite3.connect(f"file:{folder}/run.db?mode=ro", uri=True, timeout=5) as db:
+            return [row[0] for row in db.execute(
+                "SELECT worker FROM trials WHERE status='running' AND before != '[]'")]
+    except sqlite3.OperationalError:
+        return []
+
+
+def test_halving():
+    """Paused trials go on from their checkpoints, also after all processes were killed in their midst."""
+    auto = ("--method", "auto", "--set", "search.epochs=3", "--set", "search.r1=3", "--trials", "8", "--set",
+            "data.train=2000")
+    told = search("calm", *auto)
+    assert "paused" in told.stderr, told.stderr
+    rows = [row.split(",") for row in Path("calm/results.csv").read_text().splitlines()[1:]]
+    trained = [row for row in rows if row[3] in ("paused", "done")]
+    assert len(trained) == 8 and sorted({row[5] for row in trained}) == ["1", "3"], rows
+    assert all((row[3] == "done") == (row[5] == "3") for row in trained), rows
+    parent = subprocess.Popen([TOOL, "search", "tiny.toml", "--out", "blow", "--workers", "2", *auto],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    workers = wait_for(lambda: going_on("blow"))
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(alive(w) for w in workers))
+    search("blow", *auto)
+    assert Path("blow/results.csv").read_text() == Path("calm/results.csv").read_text()
+    with sqlite3.connect("blow/run.db") as db:
+        assert db.execute("SELECT max(attempt) FROM trials WHERE before != '[]'").fetchone()[0] >= 2
+    shown = json.loads(run("show", "blow", "--all", "--json").stdout)
+    for arm in shown["arms"]:
+        if arm["front"]:
+            assert Path(arm["model"]).stat().st_size == arm["size"], arm
+            found = json.loads(run("eval", arm["model"], "--train-samples", 2000, *DATA[2:], "--split", "validation",
+                                   "--json").stdout)
+            assert abs(found["error"] - arm["error"]) < 1e-12
+    assert "paused" in run("show", "blow").stdout
+    refused("search", "tiny.toml", "--out", "x", "--set", "search.eta=4", pieces=["search.eta", "search.asha"])
+    refused("search", "tiny.toml", "--out", "x", "--method", "evolve", pieces=["search.method", "aging"])
+    search("plain", "--method", "random", "--trials", "3")
+    assert all(row.split(",")[1] == "random" for row in Path("plain/results.csv").read_text().splitlines()[1:])
+
+
 def test_bad_input():
     Path("bad.toml").write_text(CONFIG.replace("r1 = 4", "r5 = 4"))
     refused("search", "bad.toml", pieces=["bad.toml:", "r5", "search.r1"])
@@ -398,7 +442,7 @@ def main():
         os.chdir(folder)
         Path("tiny.toml").write_text(CONFIG)
         for test in (test_one_model, test_sequences, test_sparse, test_sparse_training, test_search_and_show,
-                     test_same_seed, test_kills, test_bad_input, test_read_only):
+                     test_same_seed, test_kills, test_halving, test_bad_input, test_read_only):
             start = time.monotonic()
             test()
             print(f"{test.__name__}: passed, {time.monotonic() - start:.1f} s", flush=True)

@@ -7,6 +7,7 @@
 #include "deploy/spt.h"
 #include "nn/layers.h"
 #include "nn/models.h"
+#include "nn/recurrent.h"
 #include "random_nets.h"
 #include "sparse/convert.h"
 #include "sparse/prune.h"
@@ -83,6 +84,27 @@ TEST_CASE("a pruned layer: non-zeros, bytes, effective MACs") {
   CHECK(f.layers[0].encoding == "float");
   CHECK(f.memory == 4 * (16 + 8));
   CHECK(cost::to_text(c).find("bitmask") != std::string::npos);
+}
+
+TEST_CASE("recurrent layers: each matrix counts, masked ones by what is left") {
+  Rng rng(2);
+  NetBuilder b(rng);
+  Var x = nn::lstm(b.input("x", {5, 3}), "r", {.hidden = 4}).h;
+  const Net net = b.finish(nn::linear(x, "out", {.out = 2}));
+  const int64_t recurrent = 16 * 3 + 16 * 4, all = recurrent + 8;
+  const cost::Cost c = cost::measure(net);
+  CHECK(c.weight_bytes == 4 * all);
+  CHECK(c.sparsity == 0);
+  const Net masked = sparse::mask(net, {.sparsity = 0.5});
+  for (const Net& pruned : {masked, sparse::unmask(masked)}) {
+    const cost::Cost half = cost::measure(pruned);
+    CHECK(half.weight_bytes == 4 * all / 2);
+    CHECK(half.sparsity == 0.5);
+    int64_t weights = 0;
+    for (const auto& layer : half.layers) weights += layer.weights;
+    CHECK(weights == all);
+    CHECK(half.size == int64_t(deploy::serialize(pruned).size()));  // as stored, zeros and all
+  }
 }
 
 TEST_CASE("predicted memory and MACs are those of the net with observed ranges") {

@@ -106,6 +106,34 @@ TEST_CASE("config: overrides") {
   CHECK(first_difference(c, again) == "");
 }
 
+TEST_CASE("config: overrides reach a ready space's parameters, and objectives that no file lists") {
+  const auto with = [](std::vector<std::string> set) {
+    return config_from_text("space = \"sparse_rnn\"\n", "a.toml", set);
+  };
+  const auto find = [](const Config& config, const std::string& name) {
+    return *std::find_if(config.parameters.begin(), config.parameters.end(),
+                         [&](const Parameter& p) { return p.name == name; });
+  };
+  const Config config =
+      with({"parameter.neurons_layers.bounds=[8,64]", "parameter.fc_layers.type=fixed",
+            "parameter.fc_layers.value=1", "objective.size.reference=500000"});
+  CHECK(find(config, "neurons_layers").high == 64);
+  CHECK(find(config, "neurons_layers").kind == Kind::log_integer);
+  CHECK(find(config, "fc_layers").kind == Kind::fixed);
+  CHECK(config.parameters.size() == with({}).parameters.size());
+  CHECK(config.objectives.at(1).reference == 500000);
+  // What a run folder keeps reads the same.
+  const Config again = config_from_text(config.text, "config.toml");
+  CHECK(again.parameters == config.parameters);
+  CHECK(first_difference(config, again) == "");
+  CHECK_THROWS_WITH_AS(with({"parameter.neuron_layers.bounds=[8,64]"}),
+                       doctest::Contains("--set parameter.neuron_layers.bounds: neuron_layers: the "
+                                         "space \"sparse_rnn\" has no such parameter"),
+                       Error);
+  CHECK_THROWS_WITH_AS(with({"parameter.neuron_layers.bounds=[8,64]"}),
+                       doctest::Contains("did you mean 'neurons_layers'"), Error);
+}
+
 TEST_CASE("config: what does not fit is one line that names the place and the nearest") {
   struct Case {
     std::string text;

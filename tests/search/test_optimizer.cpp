@@ -150,6 +150,8 @@ TEST_CASE("optimizer: wrong answers change nothing and say what is wrong") {
           optimizer.tell(0, std::vector<double>{1, 2});
         }) == "trial 0: has been answered");
   CHECK(message([&] { optimizer.tell_infeasible(0); }) == "trial 0: has been answered");
+  CHECK(message([&] { optimizer.tell_infeasible(4); }) == "trial 4: unknown, asked were 0 .. 0");
+  CHECK(message([&] { optimizer.tell_infeasible(-1); }) == "trial -1: unknown, asked were 0 .. 0");
 }
 
 TEST_CASE("optimizer: infeasible trials cost only themselves") {
