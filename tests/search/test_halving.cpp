@@ -1,11 +1,13 @@
 // Successive halving, `auto` and the other methods in the loop.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <thread>
 
 #include "fake_search.h"
+#include "sparse/prune.h"
 
 using namespace fake;
 
@@ -154,6 +156,61 @@ TEST_CASE("halving: stopped by the time and resumed is as if never stopped") {
     check_rungs(rest, config);
     CHECK(content(rest.folder.results()) == content(whole.folder.results()));
   }
+}
+
+TEST_CASE("halving: the built-in training goes on with weights, masks and the optimiser's state") {
+  const Config config = config_from_text(R"(
+[data]
+train = 300
+validation = 100
+test = 10
+[[parameter]]
+name = "block_1_layer_1_filters"
+type = "fixed"
+value = 4
+[[parameter]]
+name = "prune_threshold"
+type = "fixed"
+value = 0.5
+[[parameter]]
+name = "learning_rate"
+type = "fixed"
+value = 0.01
+)",
+                                         "a.toml");
+  const Pipeline pipeline = default_pipeline(config);
+  const Data data = load_data(config.data);
+  Rng rng(1);
+  const Point point = Space(config.parameters).complete(Point{}, rng);
+  const Net fresh = pipeline.build(point, data.spec, pipeline.user, rng);
+  Checkpoint left;
+  const auto keep = [&](const Checkpoint& c) { left = c; };
+  TrainJob job{.net = fresh,
+               .point = point,
+               .data = data,
+               .epochs = 1,
+               .user = pipeline.user,
+               .checkpoint = keep};
+  Rng first(2), second(3), third(3);
+  const Trained paused = pipeline.train(job, first);
+  CHECK(sparse::density(paused.net) == doctest::Approx(0.5).epsilon(0.01));
+  const Checkpoint begin = left;
+  CHECK(begin.epoch == 1);
+  job.epochs = 4, job.begun = 1, job.parent = &paused.net, job.resume = &begin;
+  const Trained on = pipeline.train(job, second);
+  REQUIRE(on.history.size() == 4);
+  CHECK(on.history[0].train_loss == paused.history[0].train_loss);  // not trained again
+  CHECK(on.history[1].train_loss < paused.history[0].train_loss);
+  CHECK(on.validation_error <= paused.validation_error);
+  CHECK(sparse::density(on.net) == doctest::Approx(sparse::density(paused.net)));
+  CHECK(left.epoch == 4);
+  // From a file it is the same.
+  const Checkpoint read = checkpoint_from(to_bytes(begin), "bytes");
+  job.resume = &read;
+  const Trained again = pipeline.train(job, third);
+  for (size_t id = 0; id < on.net.params.size(); ++id)
+    if (on.net.graph[Id(id)].op->name == "param")
+      CHECK(std::ranges::equal(on.net.params[id].read(), again.net.params[id].read()));
 }
 
 TEST_CASE("auto: new designs, morphs and what is paused compete") {
