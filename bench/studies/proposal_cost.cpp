@@ -36,7 +36,7 @@ void take(std::vector<Trial>& trials, Proposer::Next next) {
 
 int main(int argc, char** argv) try {
   require(argc > 1, "proposal_cost CONFIG.toml [METHOD] [TRIALS] [COUNT]");
-  const std::string method = argc > 2 ? argv[2] : "ehvi";
+  const std::string method = argc > 2 ? argv[2] : "auto";
   const int first = argc > 3 ? std::stoi(argv[3]) : 60, count = argc > 4 ? std::stoi(argv[4]) : 20;
   const Config config =
       load_config(argv[1], {"search.method=" + method, "search.r1=" + std::to_string(first / 2),
