@@ -63,8 +63,8 @@ bool sparse_pays(int64_t out, int64_t in, double density, int64_t batch) {
   };
   constexpr Row table[] = {{4'000, 0.3, 0.3, 0.2},
                            {32'000, 0.6, 0.35, 0.35},
-                           {400'000, 0.55, 0.4, 0.5},
-                           {INT64_MAX, 0.6, 0.6, 0.6}};  // the dense weight leaves the second cache
+                           {400'000, 0.5, 0.35, 0.5},
+                           {INT64_MAX, 0.6, 0.4, 0.55}};  // the dense weight leaves the second cache
   for (const Row& row : table)
     if (out * in <= row.weights)
       return density <= (batch == 1 ? row.one : batch <= 16 ? row.few : row.many);
