@@ -324,7 +324,7 @@ def test_halving():
     assert all((row[3] == "done") == (row[5] == "3") for row in trained), rows
     parent = subprocess.Popen([TOOL, "search", "tiny.toml", "--out", "blow", "--workers", "2", *auto],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    workers = wait_for(lambda: going_on("blow"))
+    workers = wait_for(lambda: going_on("blow"), 120)
     parent.kill()
     parent.wait()
     wait_for(lambda: not any(alive(w) for w in workers))
