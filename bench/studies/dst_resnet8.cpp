@@ -4,7 +4,7 @@
 //   dst_resnet8 [--epochs 30] [--seeds 3] [--sparsities 0.9,0.8] [--methods dense,static,set,rigl]
 //               [--results dst_resnet8.txt] [--path folder; else cifar-10-batches-bin in
 //               $SPARLET_DATA]
-// and what else is listed in defaults(). Smoke: --epochs 1 --train 2000 --seeds 1
+// and what else is listed in defaults(). Smoke: --epochs 1 --train 2000 --seeds 1 --every 10
 // The weights are those of the last epoch: nothing is chosen on test, nor on validation, which is
 // there to set the options by (--test 0: its accuracy is shown in test's place).
 #include "data/load.h"
@@ -164,19 +164,6 @@ void run_all(const study::Options& o, const char* self) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  study::Options o = study::options(argc, argv, defaults());
-  if (!o.at("one").empty()) {
-    run_one(o);
-    return 0;
-  }
-  std::vector<char*> place{argv[0], o.at("path").data()};
-  const auto folder =
-      study::folder(o.at("path").empty() ? 1 : 2, place.data(), 1, "cifar-10-batches-bin");
-  if (!folder) return 0;
-  o["path"] = folder->string();
-  run_all(o, argv[0]);
-} catch (const std::exception& error) {
-  fmt::print(stderr, "dst_resnet8: {}\n", error.what());
-  return 1;
+int main(int argc, char** argv) {
+  return study::on_cifar(argc, argv, defaults(), run_one, run_all);
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "study.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
@@ -90,6 +91,28 @@ class Runs {
   std::filesystem::path file_;
   std::map<std::string, std::vector<double>> found_;
 };
+
+// main() of a study of CIFAR-10: `one` where --one says which run this process is, else `all` with
+// the folder of the images in o["path"]; without them the reason is printed, and that is all.
+inline int on_cifar(int argc, char** argv, const Options& defaults, void (*one)(const Options&),
+                    void (*all)(const Options&, const char* self)) {
+  const std::string name = std::filesystem::path(argv[0]).filename();
+  try {
+    Options o = options(argc, argv, defaults);
+    if (!o.at("one").empty()) {
+      one(o);
+      return 0;
+    }
+    const auto found = folder(o.at("path"), "cifar-10-batches-bin", "--path");
+    if (!found) return 0;
+    o["path"] = found->string();
+    all(o, argv[0]);
+    return 0;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+    return 1;
+  }
+}
 
 // Of one sample each; the deviation is that of the sample (n - 1), 0 of a single one.
 struct Spread {

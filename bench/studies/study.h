@@ -7,27 +7,30 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <string>
 
 namespace study {
 
-// The folder given as argument `at`, else `name` in $SPARLET_DATA; where there is none, says so and
-// returns nothing: the study is skipped.
-inline std::optional<std::filesystem::path> folder(int argc, char** argv, int at,
-                                                   const char* name) {
+// The folder `path`, else `name` in $SPARLET_DATA; where there is none, says so (`how` one is
+// given) and returns nothing: the study is skipped.
+inline std::optional<std::filesystem::path> folder(std::filesystem::path path, const char* name,
+                                                   const std::string& how) {
   const char* place = std::getenv("SPARLET_DATA");
-  std::filesystem::path path;
-  if (argc > at)
-    path = argv[at];
-  else if (place)
-    path = std::filesystem::path(place) / name;
+  if (path.empty() && place) path = std::filesystem::path(place) / name;
   if (!path.empty() && std::filesystem::is_directory(path)) return path;
-  fmt::print(
-      "skipped: {}; give the data's folder as argument {}, or set SPARLET_DATA to where {} is\n",
-      path.empty() ? "no data was named" : fmt::format("no folder {}", path.string()), at, name);
+  fmt::print("skipped: {}; give the data's folder as {}, or set SPARLET_DATA to where {} is\n",
+             path.empty() ? "no data was named" : fmt::format("no folder {}", path.string()), how,
+             name);
   return {};
 }
+// As argument `at`.
+inline std::optional<std::filesystem::path> folder(int argc, char** argv, int at,
+                                                   const char* name) {
+  return folder(argc > at ? argv[at] : "", name, fmt::format("argument {}", at));
+}
 
-// Memory of this process in MB of 10^6 bytes: "VmRSS:" what it has, "VmHWM:" the most it had (proc(5)).
+// Memory of this process in MB of 10^6 bytes: "VmRSS:" what it has, "VmHWM:" the most it had
+// (proc(5)).
 inline double megabytes(std::string_view which) {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;)

@@ -253,19 +253,6 @@ void run_all(const study::Options& o, const char* self) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  study::Options o = study::options(argc, argv, defaults());
-  if (!o.at("one").empty()) {
-    run_one(o);
-    return 0;
-  }
-  std::vector<char*> place{argv[0], o.at("path").data()};
-  const auto folder =
-      study::folder(o.at("path").empty() ? 1 : 2, place.data(), 1, "cifar-10-batches-bin");
-  if (!folder) return 0;
-  o["path"] = folder->string();
-  run_all(o, argv[0]);
-} catch (const std::exception& error) {
-  fmt::print(stderr, "vgg_features: {}\n", error.what());
-  return 1;
+int main(int argc, char** argv) {
+  return study::on_cifar(argc, argv, defaults(), run_one, run_all);
 }
