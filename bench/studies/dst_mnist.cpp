@@ -3,26 +3,25 @@
 // training adds.
 //   dst_mnist [--net mlp|lenet5-caffe] [--epochs 100] [--seeds 3] [--densities 0.1,0.05,0.02,0.01]
 //             [--methods set,rigl,...] [--batch 128] [--format csr|masked] [--train N]
-//             [--path folder; else mnist in $SPARLET_DATA]
+//             [--results dst_mnist.txt] [--path folder; else mnist in $SPARLET_DATA]
 // the recipe of all methods, SGD with momentum 0.9 and a cosine (shift: images by up to a pixel):
 //             [--rate 0.2] [--decay 2e-4] [--smoothing 0] [--shift 1] [--warmup 0] [--clip 0]
 // and the share of training at which the pruning of gmp and feedback reaches its target: [--until
-// 0.5]
+// 0.5]. Smoke: --epochs 1 --train 2000 --seeds 1
 //
 // The checkpoint of each run is the best epoch on validation; the method of each density is the
 // best mean on validation; test is looked at once, for the table. Densities count weights without
 // biases. Every run is a process of its own: its seconds are processor time of train(), its MB the
-// most that net and training add to what the data takes.
+// most that net and training add to what the data takes. An interrupted study goes on from its
+// results file.
 #include <malloc.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <map>
 
 #include "data/load.h"
 #include "nn/models.h"
+#include "runs.h"
 #include "sparse/convert.h"
 #include "sparse/dynamic.h"
 #include "sparse/feedback.h"
@@ -33,87 +32,56 @@
 #include "tensor/error.h"
 
 using namespace sparlet;
+using study::number;
 
 namespace {
 
+study::Options defaults() {
+  return {{"net", "mlp"},
+          {"epochs", "100"},
+          {"seeds", "3"},
+          {"densities", "0.1,0.05,0.02,0.01"},
+          {"methods", "dense,static,set,rigl,rigl-itop,snfs,snip,gmp,feedback"},
+          {"batch", "128"},
+          {"rate", "0.2"},
+          {"decay", "2e-4"},
+          {"smoothing", "0"},
+          {"shift", "1"},
+          {"warmup", "0"},
+          {"clip", "0"},
+          {"until", "0.5"},
+          {"format", "csr"},
+          {"train", "0"},  // samples; 0: all
+          {"results", "dst_mnist.txt"},
+          {"path", ""},
+          {"one", ""}};  // METHOD:DENSITY:SEED, one run, for the process below
+}
+
 struct Args {
-  int epochs = 100, seeds = 3;
-  std::string net = "mlp";
-  std::vector<std::string> densities{"0.1", "0.05", "0.02", "0.01"};
-  std::vector<std::string> methods{"dense", "static", "set", "rigl",    "rigl-itop",
-                                   "snfs",  "snip",   "gmp", "feedback"};
-  int64_t batch = 128, train = 0;
-  float rate = 0.2f, decay = 2e-4f, smoothing = 0, clip = 0;
-  int64_t shift = 1, warmup = 0;
-  double until = 0.5;
-  std::string format = "csr", path, one;
-  uint64_t seed = 1;
+  int epochs;
+  std::string net;
+  int64_t batch, train, shift, warmup;
+  float rate, decay, smoothing, clip;
+  double until;
+  sparse::Format format;
 };
 
-std::vector<std::string> words(const std::string& list) {
-  std::vector<std::string> out{""};
-  for (const char c : list)
-    if (c == ',')
-      out.emplace_back();
-    else
-      out.back().push_back(c);
-  return out;
+Args args_of(const study::Options& o) {
+  const std::string& net = o.at("net");
+  require(net == "mlp" || net == "lenet5-caffe", "--net: '{}' is none of mlp, lenet5-caffe", net);
+  return {.epochs = int(number(o, "epochs")),
+          .net = net,
+          .batch = int64_t(number(o, "batch")),
+          .train = int64_t(number(o, "train")),
+          .shift = int64_t(number(o, "shift")),
+          .warmup = int64_t(number(o, "warmup")),
+          .rate = float(number(o, "rate")),
+          .decay = float(number(o, "decay")),
+          .smoothing = float(number(o, "smoothing")),
+          .clip = float(number(o, "clip")),
+          .until = number(o, "until"),
+          .format = sparse::format_from(o.at("format"))};
 }
-
-Args parse(int argc, char** argv) {
-  Args a;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string key = argv[i], value = argv[i + 1];
-    if (key == "--net")
-      a.net = value;
-    else if (key == "--epochs")
-      a.epochs = std::stoi(value);
-    else if (key == "--seeds")
-      a.seeds = std::stoi(value);
-    else if (key == "--densities")
-      a.densities = words(value);
-    else if (key == "--methods")
-      a.methods = words(value);
-    else if (key == "--batch")
-      a.batch = std::stoll(value);
-    else if (key == "--rate")
-      a.rate = std::stof(value);
-    else if (key == "--decay")
-      a.decay = std::stof(value);
-    else if (key == "--smoothing")
-      a.smoothing = std::stof(value);
-    else if (key == "--shift")
-      a.shift = std::stoll(value);
-    else if (key == "--warmup")
-      a.warmup = std::stoll(value);
-    else if (key == "--until")
-      a.until = std::stod(value);
-    else if (key == "--clip")
-      a.clip = std::stof(value);
-    else if (key == "--format")
-      a.format = value;
-    else if (key == "--train")
-      a.train = std::stoll(value);
-    else if (key == "--path")
-      a.path = value;
-    else if (key == "--one")
-      a.one = value;  // METHOD:DENSITY, one run, for the process below
-    else if (key == "--seed")
-      a.seed = std::stoull(value);
-    else
-      fail("{}: unknown; see the head of dst_mnist.cpp", key);
-  }
-  require(a.net == "mlp" || a.net == "lenet5-caffe", "--net: '{}' is none of mlp, lenet5-caffe",
-          a.net);
-  require(argc % 2 == 1, "{}: wants a value", argv[argc - 1]);
-  return a;
-}
-
-struct Outcome {
-  double validation = 0, test = 0, seconds = 0, memory = 0;  // accuracies in %, MB
-  int64_t weights = 0;
-  int diverged = 0;  // 1: the figures are of what was before
-};
 
 int64_t connections_in(const Net& net) {
   int64_t n = 0;
@@ -159,22 +127,20 @@ TrainOptions options_of(const Args& a) {
 // From the dense net, in steps; sparse weights follow where they are faster.
 void prune_while_training(const Args& a, bool feedback, double density, int64_t steps, Plan& plan) {
   const int64_t end = int64_t(a.until * double(steps));
-  const auto format = sparse::format_from(a.format);
   plan.net = sparse::mask(plan.net, {});
   plan.options.checkpoint_from_step = end;
   if (feedback)
     plan.options.hooks = {sparse::feedback({.target = 1 - density, .begin = 0, .end = end}),
-                          sparse_from(end, format)};
+                          sparse_from(end, a.format)};
   else
     plan.options.hooks = {
         sparse::gradual({.target = 1 - density, .begin = steps / 20, .end = end, .every = 100}),
-        sparse_below(0.15, format)};
+        sparse_below(0.15, a.format)};
 }
 
 Plan plan_of(const Args& a, const std::string& method, double density, const Data& data, Rng& rng) {
   Plan plan{a.net == "mlp" ? nn::mlp(data.spec, rng) : nn::lenet5_caffe(data.spec, rng),
             options_of(a)};
-  const auto format = sparse::format_from(a.format);
   if (method == "dense") return plan;
   if (method == "gmp" || method == "feedback") {
     const int64_t steps = a.epochs * (data.train.size() / a.batch);
@@ -184,27 +150,29 @@ Plan plan_of(const Args& a, const std::string& method, double density, const Dat
   if (method == "snip") {
     plan.net = sparse::convert(
         sparse::snip(plan.net, data.train, {.sparsity = 1 - density, .samples = 1024}, rng),
-        format);
+        a.format);
     return plan;
   }
   plan.net = sparse::random_mask(
       plan.net, {.sparsity = 1 - density, .distribution = sparse::erdos_renyi()}, rng);
-  plan.net = sparse::convert(sparse::sparse_initialized(plan.net, {}, rng), format);
+  plan.net = sparse::convert(sparse::sparse_initialized(plan.net, {}, rng), a.format);
   sparse::DynamicOptions dynamic = sparse::dynamic_from(method);
   dynamic.seed = rng.next();
   if (method != "static") plan.options.hooks = {sparse::dynamic(dynamic)};
   return plan;
 }
 
-Outcome run_one(const Args& a) {
-  const size_t colon = a.one.find(':');
-  const std::string method = a.one.substr(0, colon);
-  const double density = std::stod(a.one.substr(colon + 1));
-  const Data data = load_data({.source = "mnist", .path = a.path, .train = a.train});
-  Rng rng(a.seed);
+// Validation %, test %, s, MB, connections, and whether it diverged (then the figures are of
+// before).
+void run_one(const study::Options& o) {
+  const Args a = args_of(o);
+  const std::vector<std::string> what = study::words(o.at("one"), ':');
+  require(what.size() == 3, "--one: wanted METHOD:DENSITY:SEED");
+  const Data data = load_data({.source = "mnist", .path = o.at("path"), .train = a.train});
+  Rng rng(std::stoull(what[2]));
   malloc_trim(0);
   const double before = study::megabytes("VmRSS:");
-  const Plan plan = plan_of(a, method, density, data, rng);
+  const Plan plan = plan_of(a, what[0], std::stod(what[1]), data, rng);
   // SNIP's scoring step is dense: it counts neither as training time nor as its memory.
   malloc_trim(0);
   study::forget_peak();
@@ -214,82 +182,63 @@ Outcome run_one(const Args& a) {
             plan.options, rng);
   const double seconds = study::processor_seconds() - start,
                memory = study::megabytes("VmHWM:") - before;
-  return {.validation = 100 * (1 - t.validation_error),
-          .test = 100 * (1 - error_of(t.net, data.test)),
-          .seconds = seconds,
-          .memory = memory,
-          .weights = connections_in(t.net),
-          .diverged = t.diverged};
+  fmt::print("{:.3f} {:.3f} {:.2f} {:.2f} {} {}\n", 100 * (1 - t.validation_error),
+             100 * (1 - error_of(t.net, data.test)), seconds, memory, connections_in(t.net),
+             int(t.diverged));
 }
 
-Outcome in_process(const Args& a, const char* self, const std::string& one, int seed) {
-  std::string command = fmt::format(
-      "'{}' --net {} --one {} --seed {} --epochs {} --batch {} --rate {} --decay {} --smoothing {} "
-      "--shift {} --warmup {} --clip {} --until {} --format {} --train {}",
-      self, a.net, one, seed, a.epochs, a.batch, a.rate, a.decay, a.smoothing, a.shift, a.warmup,
-      a.clip, a.until, a.format, a.train);
-  if (!a.path.empty()) command += fmt::format(" --path '{}'", a.path);
-  FILE* pipe = popen(command.c_str(), "r");
-  require(pipe != nullptr, "dst_mnist: cannot start {}", self);
-  Outcome out;
-  long weights = 0;
-  const int read = std::fscanf(pipe, "%lf %lf %lf %lf %ld %d", &out.validation, &out.test,
-                               &out.seconds, &out.memory, &weights, &out.diverged);
-  require(pclose(pipe) == 0 && read == 6, "dst_mnist: the run {} failed", one);
-  out.weights = weights;
-  return out;
-}
-
-struct Summary {
-  double validation = 0, test = 0, deviation = 0, seconds = 0, memory = 0;
-  int64_t weights = 0;
+struct Row {
+  double validation = 0;
   int diverged = 0;
+  study::Spread test;
 };
 
-Summary summary_of(const std::vector<Outcome>& runs) {
-  Summary s;
-  const double n = double(runs.size());
-  for (const Outcome& run : runs) {
-    s.validation += run.validation / n;
-    s.test += run.test / n;
-    s.seconds += run.seconds / n;
-    s.memory += run.memory / n;
-    s.weights = std::max(s.weights, run.weights);
-    s.diverged += run.diverged;
+// A row of the table: all seeds of a method at a density.
+Row row(const study::Options& o, study::Runs& runs, const char* self, const std::string& method,
+        const std::string& density) {
+  const study::Command command = study::command_of(o, self, {"seeds", "densities", "methods"});
+  std::vector<double> validation, test, seconds, memory;
+  Row row;
+  double weights = 0;
+  for (int seed = 1; seed <= int(number(o, "seeds")); ++seed) {
+    const std::string one = fmt::format("{}:{}:{}", method, density, seed);
+    const auto r =
+        runs.run(command.settings + one, fmt::format("{} --one {}", command.line, one), 6);
+    validation.push_back(r[0]);
+    test.push_back(r[1]);
+    seconds.push_back(r[2]);
+    memory.push_back(r[3]);
+    weights = std::max(weights, r[4]);
+    row.diverged += int(r[5]);
   }
-  for (const Outcome& run : runs) s.deviation += (run.test - s.test) * (run.test - s.test);
-  s.deviation = n > 1 ? std::sqrt(s.deviation / (n - 1)) : 0;
-  return s;
-}
-
-void print(const std::string& density, const std::string& method, const Summary& s) {
-  const std::string note = s.diverged ? fmt::format(" ({} diverged)", s.diverged) : "";
-  fmt::print("| {} | {}{} | {} | {:.2f} | {:.2f} ± {:.2f} | {:.1f} | {:.1f} |\n", density, method,
-             note, s.weights, s.validation, s.test, s.deviation, s.seconds, s.memory);
+  row.validation = study::spread(validation).mean;
+  row.test = study::spread(test);
+  fmt::print("| {} | {}{} | {:.0f} | {:.2f} | {:.2f} ± {:.2f} | {:.1f} | {:.1f} |\n", density,
+             method, row.diverged ? fmt::format(" ({} diverged)", row.diverged) : "", weights,
+             row.validation, row.test.mean, row.test.deviation, study::spread(seconds).mean,
+             study::spread(memory).mean);
   std::fflush(stdout);
+  return row;
 }
 
-void run_all(const Args& a, const char* self) {
+void run_all(const study::Options& o, const char* self) {
+  study::Runs runs(o.at("results"));
+  const Args a = args_of(o);
   fmt::print("{} on MNIST, {} epochs, batch {}, {} seeds, sparse weights as {}\n\n", a.net,
-             a.epochs, a.batch, a.seeds, a.format);
+             a.epochs, a.batch, o.at("seeds"), o.at("format"));
   fmt::print("| density | method | weights | validation % | test % | s | MB |\n");
   fmt::print("|---|---|---|---|---|---|---|\n");
+  const std::vector<std::string> methods = study::words(o.at("methods"));
+  for (const std::string& method : methods)
+    if (method == "dense") row(o, runs, self, method, "1");
   std::map<std::string, std::pair<double, std::string>> best;
-  const auto one = [&](const std::string& method, const std::string& density) {
-    std::vector<Outcome> runs;
-    for (int seed = 1; seed <= a.seeds; ++seed)
-      runs.push_back(in_process(a, self, method + ":" + density, seed));
-    const Summary s = summary_of(runs);
-    print(density, method, s);
-    const auto found = best.find(density);
-    if (s.diverged == 0 && (found == best.end() || found->second.first < s.validation))
-      best[density] = {s.validation, fmt::format("{}, test {:.2f} %", method, s.test)};
-  };
-  for (const std::string& method : a.methods)
-    if (method == "dense") one(method, "1");
-  for (const std::string& density : a.densities)
-    for (const std::string& method : a.methods)
-      if (method != "dense") one(method, density);
+  for (const std::string& density : study::words(o.at("densities")))
+    for (const std::string& method : methods) {
+      if (method == "dense") continue;
+      const Row r = row(o, runs, self, method, density);
+      if (r.diverged == 0 && best[density].first < r.validation)
+        best[density] = {r.validation, fmt::format("{}, test {:.2f} %", method, r.test.mean)};
+    }
   fmt::print("\n");
   for (const auto& [density, what] : best)
     fmt::print("best on validation at {}: {}\n", density, what.second);
@@ -297,16 +246,6 @@ void run_all(const Args& a, const char* self) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const Args args = parse(argc, argv);
-  if (args.one.empty()) {
-    run_all(args, argv[0]);
-    return 0;
-  }
-  const Outcome o = run_one(args);
-  fmt::print("{} {} {} {} {} {}\n", o.validation, o.test, o.seconds, o.memory, long(o.weights),
-             o.diverged);
-} catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 1;
+int main(int argc, char** argv) {
+  return study::on_data(argc, argv, defaults(), "mnist", run_one, run_all);
 }

@@ -106,19 +106,14 @@ void run_one(const study::Options& o) {
 // A row of the table: all seeds of a method at a sparsity.
 std::vector<double> row(const study::Options& o, study::Runs& runs, const char* self,
                         const std::string& method, const std::string& sparsity) {
-  std::string settings, command = fmt::format("'{}'", self);
-  for (const char* name : {"epochs", "batch", "rate", "decay", "every", "fraction", "stop",
-                           "distribution", "format", "train", "validation", "test"}) {
-    settings += fmt::format("{}={} ", name, o.at(name));
-    command += fmt::format(" --{} {}", name, o.at(name));
-  }
-  if (!o.at("path").empty()) command += fmt::format(" --path '{}'", o.at("path"));
+  const study::Command command = study::command_of(o, self, {"seeds", "sparsities", "methods"});
   std::vector<double> validation, test, seconds;
   double weights = 0;
   for (int seed = 1; seed <= int(number(o, "seeds")); ++seed) {
     const std::string one = fmt::format("{}:{}:{}", method, sparsity, seed);
     fmt::print(stderr, "{}\n", one);
-    const auto found = runs.run(settings + one, fmt::format("{} --one {}", command, one), 4);
+    const auto found =
+        runs.run(command.settings + one, fmt::format("{} --one {}", command.line, one), 4);
     validation.push_back(found[0]);
     test.push_back(found[1]);
     seconds.push_back(found[2]);
@@ -165,5 +160,5 @@ void run_all(const study::Options& o, const char* self) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return study::on_cifar(argc, argv, defaults(), run_one, run_all);
+  return study::on_data(argc, argv, defaults(), "cifar-10-batches-bin", run_one, run_all);
 }

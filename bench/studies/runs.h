@@ -3,6 +3,7 @@
 #pragma once
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -54,6 +55,22 @@ inline std::vector<std::string> words(const std::string& list, char between = ',
   return out;
 }
 
+// What a run is known by in the results, and how it is started: every option but `names`, which say
+// which runs there are and where they lie.
+struct Command {
+  std::string settings, line;
+};
+inline Command command_of(const Options& options, const std::string& self,
+                          const std::vector<std::string>& names) {
+  Command c{.line = fmt::format("'{}'", self)};
+  for (const auto& [name, value] : options) {
+    if (name == "one" || value.empty() || std::ranges::find(names, name) != names.end()) continue;
+    if (name != "results" && name != "path") c.settings += fmt::format("{}={} ", name, value);
+    c.line += fmt::format(" --{} '{}'", name, value);
+  }
+  return c;
+}
+
 // Numbers by what they are of: one line a run, "key<tab>numbers".
 class Runs {
  public:
@@ -92,10 +109,11 @@ class Runs {
   std::map<std::string, std::vector<double>> found_;
 };
 
-// main() of a study of CIFAR-10: `one` where --one says which run this process is, else `all` with
-// the folder of the images in o["path"]; without them the reason is printed, and that is all.
-inline int on_cifar(int argc, char** argv, const Options& defaults, void (*one)(const Options&),
-                    void (*all)(const Options&, const char* self)) {
+// main() of a study on the data that lies in `folder_name` of $SPARLET_DATA or in the folder
+// --path: `one` where --one says which run this process is, else `all` with that folder in
+// o["path"]; without it the reason is printed, and that is all.
+inline int on_data(int argc, char** argv, const Options& defaults, const char* folder_name,
+                   void (*one)(const Options&), void (*all)(const Options&, const char* self)) {
   const std::string name = std::filesystem::path(argv[0]).filename();
   try {
     Options o = options(argc, argv, defaults);
@@ -103,7 +121,7 @@ inline int on_cifar(int argc, char** argv, const Options& defaults, void (*one)(
       one(o);
       return 0;
     }
-    const auto found = folder(o.at("path"), "cifar-10-batches-bin", "--path");
+    const auto found = folder(o.at("path"), folder_name, "--path");
     if (!found) return 0;
     o["path"] = found->string();
     all(o, argv[0]);

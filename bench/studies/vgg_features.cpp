@@ -228,12 +228,7 @@ void run_one(const study::Options& o) {
 
 void run_all(const study::Options& o, const char* self) {
   study::Runs runs(o.at("results"));
-  std::string settings, command = fmt::format("'{}'", self);
-  for (const auto& [name, value] : o) {
-    if (name == "methods" || name == "sparsities" || name == "one" || value.empty()) continue;
-    if (name != "results" && name != "path") settings += fmt::format("{}={} ", name, value);
-    command += fmt::format(" --{} '{}'", name, value);
-  }
+  const study::Command command = study::command_of(o, self, {"methods", "sparsities"});
   fmt::print(
       "512-4096-4096-10 on features of CIFAR-10\n\n"
       "| sparsity | method | weights | test % before the last epochs | validation % | test % "
@@ -241,7 +236,8 @@ void run_all(const study::Options& o, const char* self) {
   const auto row = [&](const std::string& method, const std::string& sparsity) {
     const std::string one = method + ":" + sparsity;
     fmt::print(stderr, "{}\n", one);
-    const auto r = runs.run(settings + one, fmt::format("{} --one {}", command, one), 5);
+    const auto r =
+        runs.run(command.settings + one, fmt::format("{} --one {}", command.line, one), 5);
     fmt::print("| {} | {} | {:.0f} | {:.2f} | {:.2f} | {:.2f} | {:.0f} |\n", sparsity, method, r[3],
                r[0], r[1], r[2], r[4]);
     std::fflush(stdout);
@@ -254,5 +250,5 @@ void run_all(const study::Options& o, const char* self) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return study::on_cifar(argc, argv, defaults(), run_one, run_all);
+  return study::on_data(argc, argv, defaults(), "cifar-10-batches-bin", run_one, run_all);
 }
