@@ -56,7 +56,7 @@ int main(int argc, char** argv) try {
   const bool mnist = argc > 1;
   const Data data = mnist ? load_data({.source = "mnist", .path = argv[1]})
                           : load_data({.source = "digits", .train = 4000, .validation = 500});
-  const int epochs = argc > 2 ? std::atoi(argv[2]) : 6;
+  const int epochs = argc > 2 ? std::atoi(argv[2]) : mnist ? 9 : 6;
   Net net = sparse::random_mask(residual(data.spec, rng),
                                 {.sparsity = 0.99, .distribution = sparse::erdos_renyi()}, rng);
   net = sparse::convert(sparse::sparse_initialized(net, {}, rng), sparse::Format::csr);
@@ -65,6 +65,7 @@ int main(int argc, char** argv) try {
   const Adam optimizer{.rate = 5e-3f};
   TrainOptions options{
       .epochs = epochs, .batch = mnist ? 64 : 32, .schedule = OneCycle{}, .progress = print};
+  if (mnist) options.augment = shift(1);  // images by up to a pixel
   sparse::DynamicOptions rigl = sparse::rigl_options();
   rigl.updates.every = mnist ? 100 : 50;
   options.hooks = {sparse::rigl(rigl)};

@@ -49,7 +49,7 @@ struct TrainArgs {
   std::vector<std::string> set;
   std::string sparse, distribution = "erk";  // a method of sparse training; none: dense
   std::optional<double> density;  // not given: 0.1; with variational what its threshold leaves
-  std::filesystem::path sparse_log;
+  std::filesystem::path sparse_log, sparse_pictures;  // a file, a folder
   uint64_t seed = 1;
   std::filesystem::path out = "model.spt";
   bool json = false;

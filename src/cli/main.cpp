@@ -116,12 +116,14 @@ void add_train(CLI::App& app, TrainArgs& a) {
   c.add_option("--distribution", a.distribution, "with --sparse: uniform, first-dense, er or erk")
       ->capture_default_str();
   c.add_option("--sparse-log", a.sparse_log, "CSV of what each update dropped and grew");
+  c.add_option("--sparse-pictures", a.sparse_pictures,
+               "folder for a picture of each weight: where its connections were");
   c.add_option("--seed", a.seed)->capture_default_str();
   c.add_option("--out", a.out, "int8 model; the float one goes beside it (.float.spt)")
       ->capture_default_str();
   c.add_flag("--json", a.json, "as JSON");
   c.callback([&a, &c] {
-    for (const char* option : {"--density", "--distribution", "--sparse-log"})
+    for (const char* option : {"--density", "--distribution", "--sparse-log", "--sparse-pictures"})
       require(!a.sparse.empty() || c.count(option) == 0, "{}: of no use without --sparse", option);
     require(a.sparse != "variational" || c.count("--distribution") == 0,
             "--distribution: of no use with variational, which ranks the whole net");

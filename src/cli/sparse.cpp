@@ -8,6 +8,7 @@
 
 #include "sparse/dynamic.h"
 #include "sparse/feedback.h"
+#include "sparse/history.h"
 #include "sparse/masks.h"
 #include "sparse/prune.h"
 #include "sparse/score.h"
@@ -36,11 +37,55 @@ std::function<void(const sparse::UpdateReport&)> log_to(const std::filesystem::p
   };
 }
 
+// One file a weight, NAME.ppm; small weights enlarged.
+void write_pictures(const sparse::MaskHistory& history, const std::filesystem::path& folder) {
+  for (const sparse::MaskHistory::Of& weight : history.weights()) {
+    const int64_t rows = weight.shape[0], columns = count(weight.shape) / rows;
+    const int scale = int(std::clamp<int64_t>(512 / std::max(rows, columns), 1, 16));
+    const std::filesystem::path path = folder / (weight.name + ".ppm");
+    std::ofstream file(path, std::ios::binary);
+    file << sparse::picture(weight, scale) << std::flush;
+    require(file.good(), "--sparse-pictures: {} cannot be written", path.string());
+  }
+}
+
+std::filesystem::path made_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require(!error && std::filesystem::is_directory(folder),
+          "--sparse-pictures: no folder can be made at {}", folder.string());
+  return folder;
+}
+
+// With the log and the pictures of `a`.
+Trained train_dynamic(const TrainArgs& a, const Net& net, const Data& data, search::Recipe& recipe,
+                      Rng& rng) {
+  sparse::DynamicOptions o = sparse::dynamic_from(a.sparse);
+  o.seed = a.seed;
+  // The papers' 100 steps are few of theirs: at least ten updates of a short run.
+  if (o.updates.every > 0)
+    o.updates.every = std::clamp<int64_t>(recipe.steps / 10, 1, o.updates.every);
+  sparse::MaskHistory history(net);
+  const auto log = a.sparse_log.empty() ? nullptr : log_to(a.sparse_log);
+  const bool pictures = !a.sparse_pictures.empty();
+  const std::filesystem::path folder = pictures ? made_folder(a.sparse_pictures) : "";
+  if (log || pictures)
+    o.report = [&](const sparse::UpdateReport& report) {
+      if (log) log(report);
+      if (pictures) history.add(report);
+    };
+  recipe.options.hooks.push_back(sparse::dynamic(o));
+  Trained trained = train(net, data, recipe.optimizer, recipe.options, rng);
+  if (pictures) write_pictures(history, folder);
+  return trained;
+}
+
 }  // namespace
 
 void check_sparse(const TrainArgs& a) {
   if (a.sparse.empty()) {
     require(a.sparse_log.empty(), "--sparse-log: of no use without --sparse");
+    require(a.sparse_pictures.empty(), "--sparse-pictures: of no use without --sparse");
     return;
   }
   require(std::ranges::find(kMethods, a.sparse) != kMethods.end(), "--sparse: '{}' is none of {}{}",
@@ -50,6 +95,8 @@ void check_sparse(const TrainArgs& a) {
   require(a.prune == 0, "--prune: of no use with --sparse, whose share is --density");
   const bool moves = a.sparse == "set" || a.sparse == "snfs" || a.sparse.starts_with("rigl");
   require(moves || a.sparse_log.empty(), "--sparse-log: {} does not move connections", a.sparse);
+  require(moves || a.sparse_pictures.empty(), "--sparse-pictures: {} does not move connections",
+          a.sparse);
   sparse::distribution_from(a.distribution);  // throws
 }
 
@@ -87,12 +134,7 @@ Trained train_sparse(const TrainArgs& a, const search::Config& config, const sea
   } else {
     net = sparse::random_mask(net, {.sparsity = sparsity, .distribution = distribution}, rng);
     net = sparse::sparse_initialized(net, {}, rng);
-    sparse::DynamicOptions o = sparse::dynamic_from(a.sparse);
-    o.seed = a.seed;
-    // The papers' 100 steps are few of theirs: at least ten updates of a short run.
-    if (o.updates.every > 0) o.updates.every = std::clamp<int64_t>(steps / 10, 1, o.updates.every);
-    if (!a.sparse_log.empty()) o.report = log_to(a.sparse_log);
-    options.hooks.push_back(sparse::dynamic(o));
+    return train_dynamic(a, net, job.data, recipe, rng);
   }
   return train(net, job.data, recipe.optimizer, options, rng);
 }

@@ -160,7 +160,10 @@ def test_sparse_training():
         assert left == all_weights - round(0.85 * all_weights), (method, all_weights, left)
     all_weights, left = connections(run(*train, "--sparse", "variational").stdout)["all"]
     assert left <= all_weights
-    run(*train, "--sparse", "rigl", "--sparse-log", "log.csv")
+    run(*train, "--sparse", "rigl", "--sparse-log", "log.csv", "--sparse-pictures", "shots")
+    picture = Path("shots/f1.w.ppm").read_bytes()
+    assert picture.startswith(b"P6\n") and picture.count(b"\0") < len(picture), picture[:20]
+    assert len(list(Path("shots").iterdir())) == 5, list(Path("shots").iterdir())
     rows = [line.split(",") for line in Path("log.csv").read_text().splitlines()]
     assert rows[0][:4] == ["step", "drop_fraction", "weight", "size"] and len(rows) > 10, rows[:2]
     assert all(row[4] == row[5] for row in rows[1:])  # dropped, grown
@@ -168,7 +171,10 @@ def test_sparse_training():
     refused(*train, "--sparse", "rigl", "--density", 2, pieces=["--density"])
     refused(*train, "--density", 0.5, pieces=["--density", "--sparse"])
     refused(*train, "--sparse", "variational", "--distribution", "erk", pieces=["--distribution", "variational"])
-    refused(*train, "--sparse", "snip", "--sparse-log", "l.csv", pieces=["--sparse-log", "snip"])
+    for option in ("--sparse-log", "--sparse-pictures"):
+        refused(*train, "--sparse", "snip", option, "l.csv", pieces=[option, "snip"])
+        refused(*train, option, "l.csv", pieces=[option, "--sparse"])
+    refused(*train, "--sparse", "set", "--sparse-pictures", "log.csv", pieces=["--sparse-pictures", "log.csv"])
 
     run("train", "--net", "lenet5", *DATA, "--epochs", 1, "--out", "d.spt")
     before = connections(run("prune", "t.float.spt", "--sparsity", 0.98, "--out", "p.spt").stdout)
