@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Counts the test cases in meson's testlog.json: those that doctest reports, and one for any other
-program. A program that ends badly with no failed case (a crash, a timeout) counts as one failure. Prints
+"""Counts the test cases in meson's testlog.json: those that doctest reports, the lines `NAME: passed` of
+a script (which ends at the first that fails), and one for any other program. A program that ends badly with no failed case (a crash, a timeout) counts as one failure. Prints
 `N passed, N failed` last; exit code 1 if any failed or none ran."""
 import json
 import re
 import sys
 
 SUMMARY = re.compile(r"\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed")
+SCRIPT = re.compile(r"^test_\w+: passed", re.MULTILINE)
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -16,9 +17,10 @@ def count(run):
     if run["result"] == "SKIP":
         print(f"skipped: {run['name']}")
         return 0, 0
-    found = SUMMARY.findall(ESCAPE.sub("", run.get("stdout") or ""))
+    text = ESCAPE.sub("", run.get("stdout") or "")
+    found = SUMMARY.findall(text)
     if not found:
-        return int(good), int(not good)
+        return len(SCRIPT.findall(text)) or int(good), int(not good)
     passed = sum(int(p) for _, p, _ in found)
     failed = sum(int(f) for _, _, f in found)
     if not good and failed == 0:
