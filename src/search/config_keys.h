@@ -1,30 +1,10 @@
 // The table of all keys of a config file: type, range, default, meaning, and where the value goes.
 #pragma once
 #include <functional>
-#include <span>
 
-#include "search/config.h"
+#include "search/config_reading.h"
 
 namespace sparlet::search {
-
-// One setting being read; every getter throws Error naming the place and the key.
-class Reading {
- public:
-  explicit Reading(const Setting& setting) : setting_(setting) {}
-
-  int64_t whole(int64_t low, int64_t high) const;
-  double number(double low, double high) const;
-  bool boolean() const;
-  std::string string() const;
-  std::string one_of(std::initializer_list<std::string_view> words) const;
-  std::string one_of(std::span<const std::string_view> words) const;
-  std::vector<TomlValue> list() const;
-  const Setting& setting() const { return setting_; }
-  [[noreturn]] void wrong(const std::string& wanted) const;
-
- private:
-  const Setting& setting_;
-};
 
 // What a file says, before objectives and parameters are put together.
 struct Draft {
