@@ -9,6 +9,7 @@
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "tensor/kernels/lanes.h"
 
 namespace sparlet {
 namespace {
@@ -29,21 +30,118 @@ Type infer(const Node& node, std::span<const Type> in) {
 }
 int first(const Node&, std::span<const Type>) { return 0; }
 
+// Channels lie beside each other, [rows][channels]. What is kept of 16 (4, 1) of them fits in
+// registers; sums are floats over a few rows, which fit in the first cache, and doubles over these.
 constexpr int64_t kRows = 64;
 
-// Calls f for all channels, 16 at a time: what it keeps of them fits in registers.
-template <class F>
-void by_channels(int64_t channels, const F& f) {
-  int64_t c = 0;
-  for (; c + 16 <= channels; c += 16) f(std::integral_constant<int, 16>{}, c);
-  for (; c < channels; ++c) f(std::integral_constant<int, 1>{}, c);
+#define EACH_WIDTH(channels, run)                \
+  int64_t c = 0;                                 \
+  for (; c + 16 <= (channels); c += 16) run(16); \
+  for (; c + 4 <= (channels); c += 4) run(4);    \
+  for (; c < (channels); ++c) run(1)
+
+// Mean and sum of squared deviations; blocks of rows put together as Chan, Golub & LeVeque 1979,
+// eq. 2.1, so that x is read from memory once.
+template <int W>
+[[gnu::always_inline]] inline void moments_of(int64_t rows, int64_t channels, const float* x,
+                                              double* mean, double* squares) {
+  std::fill_n(mean, W, 0.0), std::fill_n(squares, W, 0.0);
+  for (int64_t begin = 0; begin < rows; begin += kRows) {
+    const int64_t n = std::min(kRows, rows - begin);
+    const float* block = x + begin * channels;
+    float sum[W] = {}, centre[W], square[W] = {};
+    for (int64_t r = 0; r < n; ++r)
+      for (int j = 0; j < W; ++j) sum[j] += block[r * channels + j];
+    for (int j = 0; j < W; ++j) centre[j] = sum[j] / float(n);
+    for (int64_t r = 0; r < n; ++r)
+      for (int j = 0; j < W; ++j) {
+        const float d = block[r * channels + j] - centre[j];
+        square[j] += d * d;
+      }
+    for (int j = 0; j < W; ++j) {
+      const double step = double(sum[j]) / double(n) - mean[j];
+      mean[j] += step * double(n) / double(begin + n);
+      squares[j] += double(square[j]) + step * step * double(begin) * double(n) / double(begin + n);
+    }
+  }
 }
-template <int W, class T>
-std::array<float, W> near(const T* from) {
-  std::array<float, W> out;
-  for (int j = 0; j < W; ++j) out[j] = float(from[j]);
-  return out;
+SPARLET_WIDE void moments(int64_t rows, int64_t channels, const float* x, double* mean,
+                          double* squares) {
+#define RUN(W) moments_of<W>(rows, channels, x + c, mean + c, squares + c)
+  EACH_WIDTH(channels, RUN);
+#undef RUN
 }
+
+// Of each channel: y = (x - mean) a + b
+template <int W>
+[[gnu::always_inline]] inline void scaled_of(int64_t rows, int64_t channels, const float* x,
+                                             const float* mean, const float* a, const float* b,
+                                             float* y) {
+  float m[W], f[W], o[W];
+  std::copy_n(mean, W, m), std::copy_n(a, W, f), std::copy_n(b, W, o);
+  for (int64_t i = 0; i < rows * channels; i += channels) {
+    float v[W];
+    for (int j = 0; j < W; ++j) v[j] = (x[i + j] - m[j]) * f[j] + o[j];
+    std::copy_n(v, W, y + i);  // y may be x
+  }
+}
+SPARLET_WIDE void scaled(int64_t rows, int64_t channels, const float* x, const float* mean,
+                         const float* a, const float* b, float* y) {
+#define RUN(W) scaled_of<W>(rows, channels, x + c, mean + c, a + c, b + c, y + c)
+  EACH_WIDTH(channels, RUN);
+#undef RUN
+}
+
+// Sums of g, and of g (x - mean) scale.
+template <int W>
+[[gnu::always_inline]] inline void sums_of(int64_t rows, int64_t channels, const float* g,
+                                           const float* x, const float* mean, const float* scale,
+                                           double* sum, double* sum_x) {
+  float m[W], s[W];
+  std::copy_n(mean, W, m), std::copy_n(scale, W, s);
+  std::fill_n(sum, W, 0.0), std::fill_n(sum_x, W, 0.0);
+  for (int64_t begin = 0; begin < rows; begin += kRows) {
+    float part[W] = {}, part_x[W] = {};
+    for (int64_t r = begin; r < std::min(rows, begin + kRows); ++r)
+      for (int j = 0; j < W; ++j) {
+        const float v = g[r * channels + j];
+        part[j] += v;
+        part_x[j] += v * ((x[r * channels + j] - m[j]) * s[j]);
+      }
+    for (int j = 0; j < W; ++j) sum[j] += double(part[j]), sum_x[j] += double(part_x[j]);
+  }
+}
+SPARLET_WIDE void sums(int64_t rows, int64_t channels, const float* g, const float* x,
+                       const float* mean, const float* scale, double* sum, double* sum_x) {
+#define RUN(W) sums_of<W>(rows, channels, g + c, x + c, mean + c, scale + c, sum + c, sum_x + c)
+  EACH_WIDTH(channels, RUN);
+#undef RUN
+}
+
+// Of each channel: dx = scale g + a (x - mean) + b
+struct DataGrad {
+  std::vector<float> mean, scale, a, b;
+};
+template <int W>
+[[gnu::always_inline]] inline void data_grad_of(int64_t rows, int64_t channels, const DataGrad& d,
+                                                int64_t c, const float* g, const float* x,
+                                                float* dx) {
+  float m[W], s[W], a[W], b[W];
+  std::copy_n(&d.mean[size_t(c)], W, m), std::copy_n(&d.scale[size_t(c)], W, s);
+  std::copy_n(&d.a[size_t(c)], W, a), std::copy_n(&d.b[size_t(c)], W, b);
+  for (int64_t i = c; i < rows * channels; i += channels) {
+    float v[W];
+    for (int j = 0; j < W; ++j) v[j] = s[j] * g[i + j] + a[j] * (x[i + j] - m[j]) + b[j];
+    std::copy_n(v, W, dx + i);
+  }
+}
+SPARLET_WIDE void data_grad(int64_t rows, int64_t channels, const DataGrad& d, const float* g,
+                            const float* x, float* dx) {
+#define RUN(W) data_grad_of<W>(rows, channels, d, c, g, x, dx)
+  EACH_WIDTH(channels, RUN);
+#undef RUN
+}
+#undef EACH_WIDTH
 
 class BatchNorm final : public Kernel {
  public:
@@ -52,12 +150,11 @@ class BatchNorm final : public Kernel {
         c_(node.type.shape[0]),
         momentum_(node.number("momentum", 0.1)),
         epsilon_(node.number("epsilon", 1e-5)),
-        mean_(size_t(c_)),
         inverse_(size_t(c_)),
-        a_(size_t(c_)),
-        b_(size_t(c_)),
         sum_(size_t(c_)),
-        sum_x_(size_t(c_)) {}
+        sum_x_(size_t(c_)) {
+    for (auto* each : {&d_.mean, &d_.scale, &d_.a, &d_.b}) each->resize(size_t(c_));
+  }
 
   void forward(const Io& io) override {
     const float* x = io.in[0].f32();
@@ -65,101 +162,50 @@ class BatchNorm final : public Kernel {
     if (train_)
       batch_statistics(io, x, rows);
     else
-      for (size_t c = 0; c < mean_.size(); ++c) {
-        mean_[c] = io.in[3].f32()[c];
+      for (size_t c = 0; c < inverse_.size(); ++c) {
+        d_.mean[c] = io.in[3].f32()[c];
         inverse_[c] = float(1 / std::sqrt(double(io.in[4].f32()[c]) + epsilon_));
       }
-    for (size_t c = 0; c < mean_.size(); ++c) a_[c] = io.in[1].f32()[c] * inverse_[c];
-    const float* beta = io.in[2].f32();
-    float* y = io.out.f32();
-    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
-      const auto m = near<W>(&mean_[size_t(c)]), a = near<W>(&a_[size_t(c)]), b = near<W>(beta + c);
-      for (int64_t i = c; i < rows * c_; i += c_) {
-        auto v = near<W>(x + i);
-        for (int j = 0; j < W; ++j) v[j] = (v[j] - m[j]) * a[j] + b[j];
-        std::copy_n(v.begin(), W, y + i);
-      }
-    });
+    for (size_t c = 0; c < inverse_.size(); ++c) d_.a[c] = io.in[1].f32()[c] * inverse_[c];
+    scaled(rows, c_, x, d_.mean.data(), d_.a.data(), io.in[2].f32(), io.out.f32());
   }
 
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     const int64_t rows = dy.size() / c_;
     const float *x = io.in[0].f32(), *g = dy.f32();
-    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
-      const auto m = near<W>(&mean_[size_t(c)]), s = near<W>(&inverse_[size_t(c)]);
-      column_sums<W>(rows, c, &sum_[size_t(c)], [&](int64_t i, int) { return g[i]; });
-      column_sums<W>(rows, c, &sum_x_[size_t(c)],
-                     [&](int64_t i, int j) { return g[i] * ((x[i] - m[j]) * s[j]); });
-    });
+    sums(rows, c_, g, x, d_.mean.data(), inverse_.data(), sum_.data(), sum_x_.data());
     if (din[1]) std::ranges::copy(sum_x_, din[1].f32());
     if (din[2]) std::ranges::copy(sum_, din[2].f32());
-    if (din[0]) data_grad(io, rows, x, g, din[0].f32());
+    if (!din[0]) return;
+    // Training: dx = gamma / s × (dy - mean(dy) - x̂ mean(dy x̂)); else gamma / s × dy.
+    for (size_t c = 0; c < inverse_.size(); ++c) {
+      const double scale = double(io.in[1].f32()[c]) * inverse_[c];
+      d_.scale[c] = float(scale);
+      d_.a[c] = train_ ? float(-scale * (sum_x_[c] / double(rows) * inverse_[c])) : 0;
+      d_.b[c] = train_ ? float(-scale * (sum_[c] / double(rows))) : 0;
+    }
+    data_grad(rows, c_, d_, g, x, din[0].f32());
   }
 
  private:
   void batch_statistics(const Io& io, const float* x, int64_t rows) {
-    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
-      double* sum = &sum_[size_t(c)];
-      column_sums<W>(rows, c, sum, [&](int64_t i, int) { return x[i]; });
-      std::array<float, W> m;
-      for (int j = 0; j < W; ++j) m[j] = float(sum[j] /= double(rows));
-      column_sums<W>(rows, c, &sum_x_[size_t(c)], [&](int64_t i, int j) {
-        const float d = x[i] - m[j];
-        return d * d;
-      });
-    });
+    moments(rows, c_, x, sum_.data(), sum_x_.data());
     float *mean = io.in[3].f32(), *variance = io.in[4].f32();
     const double unbiased = rows > 1 ? double(rows) / double(rows - 1) : 1;
-    for (size_t c = 0; c < sum_.size(); ++c) {
-      const double v = sum_x_[c] / double(rows);
-      mean_[c] = float(sum_[c]);
+    for (size_t c = 0; c < inverse_.size(); ++c) {
+      const double m = sum_[c], v = sum_x_[c] / double(rows);
+      d_.mean[c] = float(m);
       inverse_[c] = float(1 / std::sqrt(v + epsilon_));
-      mean[c] = float(mean[c] + momentum_ * (sum_[c] - mean[c]));
+      mean[c] = float(mean[c] + momentum_ * (m - mean[c]));
       variance[c] = float(variance[c] + momentum_ * (v * unbiased - variance[c]));
     }
-  }
-
-  // sum[j] = the sum over rows of value(place of channel c + j, j): floats over few rows, doubles
-  // over these.
-  template <int W, class F>
-  void column_sums(int64_t rows, int64_t c, double* sum, const F& value) const {
-    std::fill_n(sum, W, 0.0);
-    for (int64_t begin = 0; begin < rows; begin += kRows) {
-      std::array<float, W> part{};
-      for (int64_t r = begin; r < std::min(rows, begin + kRows); ++r)
-        for (int j = 0; j < W; ++j) part[j] += value(r * c_ + c + j, j);
-      for (int j = 0; j < W; ++j) sum[j] += double(part[j]);
-    }
-  }
-
-  // Training: dx = gamma / s × (dy - mean(dy) - x̂ mean(dy x̂)); else gamma / s × dy.
-  void data_grad(const Io& io, int64_t rows, const float* x, const float* g, float* dx) {
-    for (int64_t c = 0; c < c_; ++c) {
-      const auto i = size_t(c);
-      const double scale = double(io.in[1].f32()[c]) * inverse_[i];
-      const double slope = train_ ? sum_x_[i] / double(rows) * inverse_[i] : 0;
-      const double offset = train_ ? sum_[i] / double(rows) : 0;
-      // dx = scale g + a x + b
-      a_[i] = float(-scale * slope);
-      b_[i] = float(-scale * offset);
-      sum_x_[i] = scale;
-    }
-    by_channels(c_, [&]<int W>(std::integral_constant<int, W>, int64_t c) {
-      const auto m = near<W>(&mean_[size_t(c)]), a = near<W>(&a_[size_t(c)]),
-                 b = near<W>(&b_[size_t(c)]), scale = near<W>(&sum_x_[size_t(c)]);
-      for (int64_t i = c; i < rows * c_; i += c_) {
-        auto v = near<W>(x + i);
-        for (int j = 0; j < W; ++j) v[j] = scale[j] * g[i + j] + a[j] * (v[j] - m[j]) + b[j];
-        std::copy_n(v.begin(), W, dx + i);
-      }
-    });
   }
 
   const bool train_;
   const int64_t c_;
   const double momentum_, epsilon_;
-  std::vector<float> mean_, inverse_;  // of the last forward; inverse: 1 / sqrt(v + epsilon)
-  std::vector<float> a_, b_;
+  DataGrad d_;                  // mean: of the last forward
+  std::vector<float> inverse_;  // of the last forward: 1 / sqrt(v + epsilon)
   std::vector<double> sum_, sum_x_;
 };
 
