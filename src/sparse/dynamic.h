@@ -57,6 +57,12 @@ struct DynamicOptions {
   // before an update that it still feels (momentum^n > 2^-24, at 0.9 the last 158). Costs 4 bytes a dense
   // weight all the time, and a dense gradient at each of these steps. It is part of checkpoints.
   float momentum = 0;
+  // Connections come and go in whole blocks of rows × columns (a row an output), by the means of their
+  // scores: mask_blocks() makes the first ones. Blocks that the edges cut off stay as they are.
+  int64_t block_rows = 1, block_columns = 1;
+  // > 0: every so many columns of a row, counted from the first, keep their number of connections, as
+  // mask_every() leaves them (2 of 4: 4). Not with `share`, `grow_together` or blocks.
+  int64_t every_m = 0;
   std::vector<std::string> keep_out = {};  // weights whose connections stay
   uint64_t seed = 1;
   std::function<void(const UpdateReport&)> report = {};

@@ -3,34 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 #include "nn/init.h"
-#include "sparse/allocate.h"
-#include "sparse/magnitude.h"
+#include "sparse/engine_layer.h"
 #include "sparse/saved.h"
 #include "sparse/slots.h"
-#include "sparse/top.h"
 #include "tensor/error.h"
 
 namespace sparlet::sparse {
 namespace {
 
-constexpr int64_t kRows = 64;  // of a dense gradient at a time
-
-// Calls f(begin, end) for the rows of a weight, a few at a time.
-template <class F>
-void by_rows(const Weight& weight, const F& f) {
-  for (int64_t begin = 0; begin < weight.shape[0]; begin += kRows)
-    f(begin, std::min(begin + kRows, weight.shape[0]));
-}
-
 // The steps after which a momentum has forgotten a gradient, to a float's last bit.
 int64_t memory_of(float momentum) {
   return int64_t(std::ceil(-24 * std::numbers::ln2 / std::log(double(momentum))));
 }
-
-int64_t row_size(const Weight& weight) { return weight.size() / weight.shape[0]; }
 
 void check(const DynamicOptions& o) {
   sparse::check(o.updates);
@@ -38,24 +24,15 @@ void check(const DynamicOptions& o) {
   require(o.momentum >= 0 && o.momentum < 1, "dynamic sparse training: momentum {}, wanted 0 to 1",
           o.momentum);
   require(o.divisor != 0, "dynamic sparse training: divisor 0");
+  require(o.block_rows >= 1 && o.block_columns >= 1,
+          "dynamic sparse training: blocks of {} × {}, wanted 1 or more", o.block_rows,
+          o.block_columns);
+  require(o.every_m >= 0, "dynamic sparse training: every_m {}, wanted 0 or more", o.every_m);
+  require(o.every_m == 0 || (o.block_rows * o.block_columns == 1 && !o.share && !o.grow_together),
+          "dynamic sparse training: every_m goes with no blocks, share or grow_together");
 }
 
 }  // namespace
-
-// A weight during an update.
-struct Engine::Layer {
-  const Weight* weight;
-  Connections old;
-  std::unique_ptr<Rng> rng;
-  std::unique_ptr<Seen> seen;
-  std::vector<float> score = {};  // of the old connections
-  std::vector<bool> kept = {};    // of the old connections
-  double share = 0;
-  int64_t dropped = 0, regrown = 0;
-  std::vector<int32_t> grown = {};  // places
-  Connections now = {};
-  std::vector<bool> fresh = {};  // of the new connections: was none before
-};
 
 Engine::Engine(const DynamicOptions& options) : options_(options) { check(options); }
 
@@ -131,6 +108,8 @@ std::vector<Engine::Layer> Engine::layers(Executor& executor, const Net& net,
     const Weight& weight = weights[k];
     Layer layer{.weight = &weight,
                 .old = connections(net, weight),
+                .units = Units(weight.shape, options_.block_rows, options_.block_columns),
+                .groups = {},
                 .rng = std::make_unique<Rng>(mix(mix(options_.seed, uint64_t(step)), k)),
                 .seen = nullptr};
     const auto momentum = [this, &weight](int64_t begin, int64_t end) {
@@ -142,6 +121,7 @@ std::vector<Engine::Layer> Engine::layers(Executor& executor, const Net& net,
       std::copy_n(held->second.read().data() + begin * row, rows.size(), rows.write().data());
       return rows;
     };
+    layer.groups = grouped(layer.units, layer.old.at, weight.name);
     list.push_back(std::move(layer));
     Layer& made = list.back();
     made.seen.reset(
@@ -157,101 +137,6 @@ std::vector<Engine::Layer> Engine::layers(Executor& executor, const Net& net,
                  .rng = *made.rng});
   }
   return list;
-}
-
-// Fills score, share, kept and dropped.
-void Engine::choose_dropped(std::vector<Layer>& layers, double fraction) const {
-  double shares = 0;
-  int64_t all = 0;
-  for (Layer& layer : layers) {
-    layer.score = options_.keep(*layer.seen);
-    require(layer.score.size() == layer.old.at.size(),
-            "dynamic sparse training: {} scores to keep for {} connections of {}",
-            layer.score.size(), layer.old.at.size(), layer.weight->name);
-    layer.kept.assign(layer.old.at.size(), true);
-    if (options_.share) layer.share = options_.share(*layer.seen);
-    shares += layer.share;
-    all += layer.old.size();
-  }
-  const auto number = [&](double p, int64_t n) {
-    const double exact = p * double(n);
-    return std::min(
-        n, int64_t(options_.round_up ? std::ceil(exact - 1e-9) : std::floor(exact + 1e-9)));
-  };
-  const auto drop_least = [&](std::vector<std::pair<int32_t, int32_t>>& places, int64_t n) {
-    std::ranges::stable_sort(places, {}, [&](const auto& p) {
-      const float score = layers[size_t(p.first)].score[size_t(p.second)];
-      return std::isnan(score) ? std::numeric_limits<float>::infinity() : score;
-    });
-    for (int64_t i = 0; i < n; ++i) {
-      Layer& layer = layers[size_t(places[size_t(i)].first)];
-      layer.kept[size_t(places[size_t(i)].second)] = false;
-      ++layer.dropped;
-    }
-  };
-  std::vector<std::pair<int32_t, int32_t>> together;
-  for (size_t k = 0; k < layers.size(); ++k) {
-    std::vector<std::pair<int32_t, int32_t>> mine;
-    for (int32_t i = 0; i < int32_t(layers[k].old.size()); ++i) mine.push_back({int32_t(k), i});
-    if (options_.keep_together) {
-      together.insert(together.end(), mine.begin(), mine.end());
-      continue;
-    }
-    double p = fraction;
-    const double sparsity = 1 - double(layers[k].old.size()) / double(layers[k].weight->size());
-    if (options_.spare_dense && sparsity < 0.2 && shares > 0 &&
-        layers[k].share / shares > 1 / double(layers.size()))
-      p = std::min(sparsity, p);
-    drop_least(mine, number(p, layers[k].old.size()));
-  }
-  if (options_.keep_together) drop_least(together, number(fraction, all));
-}
-
-// How many each grows; in all as many as were dropped.
-std::vector<int64_t> Engine::growth(const std::vector<Layer>& layers) const {
-  std::vector<int64_t> out, caps;
-  std::vector<double> shares;
-  int64_t total = 0;
-  for (const Layer& layer : layers) {
-    out.push_back(layer.dropped);
-    total += layer.dropped;
-    const int64_t room = layer.weight->size() - layer.old.size() + layer.dropped;
-    // The reference code's 99 %, so that a weight never becomes quite dense.
-    caps.push_back(std::max(layer.dropped, int64_t(std::floor(0.99 * double(room)))));
-    shares.push_back(layer.share);
-  }
-  if (!options_.share) return out;
-  return allocate(total, shares, caps, Excess::equally);
-}
-
-void Engine::choose_grown(std::vector<Layer>& layers) const {
-  const std::vector<int64_t> number = growth(layers);
-  const int64_t total = std::accumulate(number.begin(), number.end(), int64_t(0));
-  std::vector<Top> top;
-  if (options_.grow_together)
-    top.emplace_back(total);
-  else
-    for (const int64_t n : number) top.emplace_back(n);
-  for (size_t k = 0; k < layers.size(); ++k) {
-    const Layer& layer = layers[k];
-    Top& mine = top[options_.grow_together ? 0 : k];
-    size_t next = 0;  // of the old connections
-    by_rows(*layer.weight, [&](int64_t begin, int64_t end) {
-      const int64_t row = row_size(*layer.weight);
-      const std::vector<float> score = options_.grow(*layer.seen, begin, end);
-      require(int64_t(score.size()) == (end - begin) * row,
-              "dynamic sparse training: {} scores to grow for rows {} to {} of {}", score.size(),
-              begin, end, layer.weight->name);
-      for (int64_t i = begin * row; i < end * row; ++i) {
-        const bool old = next < layer.old.at.size() && layer.old.at[next] == i;
-        const bool kept = old && layer.kept[next];
-        next += old;
-        if (!kept) mine.offer(score[size_t(i - begin * row)], int32_t(k), int32_t(i));
-      }
-    });
-  }
-  for (Top& each : top)
-    for (const Top::Item& item : each.take()) layers[size_t(item.weight)].grown.push_back(item.at);
 }
 
 // The new connections: kept and grown together. What was dropped and grown again keeps its value.

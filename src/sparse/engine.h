@@ -35,7 +35,10 @@ class Engine {
   std::vector<Layer> layers(Executor&, const Net&, const std::vector<Weight>&, int64_t step);
   void choose_dropped(std::vector<Layer>&, double fraction) const;
   std::vector<int64_t> growth(const std::vector<Layer>&) const;
+  template <class F>
+  void each_score(const Layer&, const F&) const;
   void choose_grown(std::vector<Layer>&) const;
+  void grow_every(Layer&) const;
   void fill(Layer&, const Executor&) const;
 
   DynamicOptions options_;
