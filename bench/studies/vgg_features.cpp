@@ -125,7 +125,9 @@ void make_features(Study& s) {
   });
   fmt::print(stderr, "features by a net of {:.2f} % on validation\n",
              100 * (1 - error_of(trained, s.images.validation)));
-  const Net net = sparse::with_values_of(extractor(s.images.spec, false, rng), trained);
+  Net net = extractor(s.images.spec, false, rng);
+  for (Id id = 0; id <= net.graph.output(); ++id)
+    if (net.params[size_t(id)]) net.params[size_t(id)] = trained.value(net.graph[id].name);
   s.data = {.name = "features"};
   s.data.train = with_features(net, s.images.train);
   s.data.validation = with_features(net, s.images.validation);
