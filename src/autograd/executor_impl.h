@@ -174,6 +174,7 @@ struct Executor::Impl {
     for (Id in : slot.from) {
       context.in.push_back(&net.graph[in]);
       context.in_placement.push_back(placement[size_t(in)]);
+      context.in_grad.push_back(nodes[size_t(in)].needs_grad);
       slot.needs_grad = slot.needs_grad || nodes[size_t(in)].needs_grad;
     }
     require(!slot.needs_grad || node.op->trainable,

@@ -55,6 +55,7 @@ struct MakeContext {
   Placement placement;                  // of the output
   // Nodes that this one's kernel does as well, writing the last one's value: see fusion.h.
   std::vector<const Node*> then = {};
+  std::vector<bool> in_grad = {};  // training, by input: whether its gradient is wanted
 };
 
 // How a table test fills an input: `normal` floats; `positive` in [0.5, 1.5]; small whole numbers

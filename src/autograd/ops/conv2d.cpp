@@ -48,7 +48,9 @@ class Conv2d final : public Kernel {
   Conv2d(const ConvShape& shape, const MakeContext& context)
       : fused_(!context.then.empty()),
         kernel_(context.kernels->conv2d(
-            shape, {.batch = context.batch, .train = context.mode == Mode::train})) {}
+            shape, {.batch = context.batch,
+                    .train = context.mode == Mode::train,
+                    .input_grad = context.in_grad.empty() || context.in_grad[0]})) {}
 
   void operands_changed() override { kernel_->weight_changed(); }
   bool packed(size_t operand) const override { return operand == 1 && kernel_->holds_weight(); }

@@ -37,6 +37,7 @@ class SparseKernel;
 struct KernelOptions {
   int64_t batch = 1;   // the most samples (rows) of one call
   bool train = false;  // false: the weight stays the same between calls, backward is never called
+  bool input_grad = true;  // training: the input's gradient is wanted (a hint of what costs)
 };
 
 struct Kernels {

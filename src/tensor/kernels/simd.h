@@ -20,7 +20,9 @@ struct SimdProduct {
   bool padded = false;
   float* c;
   int64_t c_row, c_row_outer = 0;
+  int64_t c_panel = 0;          // floats from a vector of c to the next one; 0: lanes
   const float* bias = nullptr;  // [n], what the sums start from
+  bool bias_of_rows = false;    // bias is [m], one for each row
   bool accumulate = false;      // they start from c
   bool relu = false;            // c = max(sum, 0), NaN stays
 };
@@ -43,6 +45,19 @@ struct SimdDepthwise {
 struct SimdPool {
   int64_t c = 1, h = 1, w = 1, out_h = 1, out_w = 1, kh = 1, kw = 1;
   int64_t stride_h = 1, stride_w = 1, top = 0, left = 0;
+  int64_t pitch = 0;  // pixels from a row of the map to the next one; 0: w
+};
+
+// The gradient of a convolution's weight where samples lie side by side, a lane each:
+// sum[o][outer][inner][lane] += Σ over rows and pixels of y[row][pixel][o][lane] ·
+// x[row · x_row + pixel · x_pixel + outer · x_outer + inner · lanes + lane].
+struct SimdLaneSums {
+  int64_t rows = 1, pixels = 1, o = 1, outer = 1, inner = 1;
+  const float* x;
+  int64_t x_row, x_pixel, x_outer;
+  const float* y;
+  int64_t y_row;
+  float* sum;
 };
 
 // Adam and, where `decay` is 0 and `keep` below 1, AdamW: update.h has the factors. The root and
@@ -69,6 +84,9 @@ struct SimdLoops {
   // to [columns][rows] = from [rows][columns], rows `row` floats apart
   void (*transpose)(int64_t rows, int64_t columns, const float* from, int64_t row,
                     float* to) = nullptr;
+  // The same with rows of `to` that are to_row floats apart.
+  void (*transpose_rows)(int64_t rows, int64_t columns, const float* from, int64_t row, float* to,
+                         int64_t to_row) = nullptr;
   // sum[i] = Σ over rows of x[row][i], or += with `add`
   void (*sum_rows)(int64_t rows, int64_t columns, const float* x, float* sum, bool add) = nullptr;
   // Rows of n floats, steps between them: to = from.
@@ -87,6 +105,9 @@ struct SimdLoops {
   void (*max_pool)(const SimdPool&, bool relu, const float* x, float* y, int32_t* from) = nullptr;
   void (*max_pool_backward)(const SimdPool&, const int32_t* from, const float* dy,
                             float* dx) = nullptr;
+  void (*lane_sums)(const SimdLaneSums&) = nullptr;
+  // to[i] = Σ over lanes of from[i][lane]
+  void (*sum_lanes)(int64_t n, const float* from, float* to) = nullptr;
   void (*adam)(const SimdAdam&) = nullptr;
   // Adds a product's rows from[pixel][kw · c] to the pixels of a map's row that they belong to:
   // to[w][c] += Σ from[p][kw · c ..], w = p · stride + kw.

@@ -1,5 +1,6 @@
 #include "tensor/kernels/simd_blocks.h"
 #include "tensor/kernels/simd_dots.h"
+#include "tensor/kernels/simd_lane_sums.h"
 #include "tensor/kernels/simd_maps.h"
 #include "tensor/kernels/simd_pack.h"
 #include "tensor/kernels/simd_rows.h"
@@ -13,6 +14,7 @@ extern const SimdLoops simd_avx512{.name = "avx512",
                                    .dots = dots,
                                    .pack_transposed = pack_transposed,
                                    .transpose = transpose,
+                                   .transpose_rows = transpose_rows,
                                    .sum_rows = sum_rows,
                                    .copy_rows = copy_rows,
                                    .multiply_add_rows = multiply_add_rows,
@@ -21,6 +23,8 @@ extern const SimdLoops simd_avx512{.name = "avx512",
                                    .depthwise_weight = depthwise_weight,
                                    .max_pool = max_pool,
                                    .max_pool_backward = max_pool_backward,
+                                   .lane_sums = lane_sums,
+                                   .sum_lanes = sum_lanes,
                                    .adam = adam,
                                    .spread_row = spread_row,
                                    .relu_backward = relu_backward};

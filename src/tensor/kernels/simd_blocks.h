@@ -129,14 +129,16 @@ class Blocks {
   };
   void column_block(const SimdProduct& p, const float* a, const float* b, const Columns& at) {
     const bool tail = tail_ && at.vector + at.vectors == vectors_;
-    const float* bias = p_.bias && at.begins ? p_.bias + at.vector * kWidth : nullptr;
-    float* c = p_.c + at.vector * kWidth;
+    const float* bias = p_.bias && at.begins ? p_.bias : nullptr;
+    if (bias && !p_.bias_of_rows) bias += at.vector * kWidth;
+    float* c = p_.c + at.vector * (p_.c_panel ? p_.c_panel : kWidth);
     for (int64_t s = 0; s < p_.m_outer; ++s, c += p_.c_row_outer)
       for (int64_t r = at.first; r < at.end; r += rows_) {
         const int64_t many = r + rows_ <= at.end ? rows_ : at.end - r;
         const float* from =
             copy_a_ ? a + (r - at.first) / rows_ * at.room : a + s * p_.a_row_outer + r * p_.a_row;
-        kTiles.at[many][at.vectors][tail](p, from, b, c + r * p_.c_row, bias, last_);
+        kTiles.at[many][at.vectors][tail](p, from, b, c + r * p_.c_row,
+                                          bias && p_.bias_of_rows ? bias + r : bias, last_);
       }
   }
 

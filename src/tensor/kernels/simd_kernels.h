@@ -10,6 +10,14 @@
 namespace sparlet {
 
 std::unique_ptr<ConvKernel> simd_conv2d(const SimdLoops&, const ConvShape&, const KernelOptions&);
+// The two ways to do it: sample by sample, and (groups 1, no dilation) as many samples at once as a
+// vector has lanes.
+std::unique_ptr<ConvKernel> simd_conv2d_each(const SimdLoops&, const ConvShape&,
+                                             const KernelOptions&);
+// The second way is estimated to be the faster one (simd_choice.cpp).
+bool lanes_pay(const ConvShape&, const KernelOptions&, int64_t lanes);
+std::unique_ptr<ConvKernel> simd_conv2d_together(const SimdLoops&, const ConvShape&,
+                                                 const KernelOptions&);
 std::unique_ptr<LinearKernel> simd_linear(const SimdLoops&, const LinearShape&,
                                           const KernelOptions&);
 

@@ -126,9 +126,15 @@ class SimdConv final : public ConvKernel {
 
 }  // namespace
 
+std::unique_ptr<ConvKernel> simd_conv2d_each(const SimdLoops& loops, const ConvShape& shape,
+                                             const KernelOptions& options) {
+  return std::make_unique<SimdConv>(loops, shape, options);
+}
+
 std::unique_ptr<ConvKernel> simd_conv2d(const SimdLoops& loops, const ConvShape& shape,
                                         const KernelOptions& options) {
-  return std::make_unique<SimdConv>(loops, shape, options);
+  if (lanes_pay(shape, options, loops.lanes)) return simd_conv2d_together(loops, shape, options);
+  return simd_conv2d_each(loops, shape, options);
 }
 
 void simd_max_pool(const SimdLoops& loops, const Window& w, int64_t n, const float* x, float* y,

@@ -89,21 +89,25 @@ void depthwise_weight(const SimdDepthwise& d, float* dweight, bool add) {
   }
 }
 
+inline int64_t pitch_of(const SimdPool& s) { return s.pitch ? s.pitch : s.w; }
+
 // visit(first pixel of the window that lies in the map, rows, columns, output pixel)
 template <class Visit>
 void each_window(const SimdPool& s, Visit visit) {
+  const int64_t pitch = pitch_of(s);
   for (int64_t oh = 0, place = 0; oh < s.out_h; ++oh) {
     const int64_t h = oh * s.stride_h - s.top, top = h < 0 ? 0 : h;
     const int64_t rows = (h + s.kh < s.h ? h + s.kh : s.h) - top;
     for (int64_t ow = 0; ow < s.out_w; ++ow, ++place) {
       const int64_t w = ow * s.stride_w - s.left, left = w < 0 ? 0 : w;
-      visit(top * s.w + left, rows, (w + s.kw < s.w ? w + s.kw : s.w) - left, place);
+      visit(top * pitch + left, rows, (w + s.kw < s.w ? w + s.kw : s.w) - left, place);
     }
   }
 }
 
 template <bool Relu, bool From>
 void max_pool_as(const SimdPool& s, const float* x, float* y, int32_t* from) {
+  const int64_t pitch = pitch_of(s);
   for (int64_t c = 0; c < s.c; c += kWidth) {
     const Mask mask = first_lanes(s.c - c);
     each_window(s, [&](int64_t first, int64_t rows, int64_t columns, int64_t place) {
@@ -111,7 +115,7 @@ void max_pool_as(const SimdPool& s, const float* x, float* y, int32_t* from) {
       I where = all_int(int32_t(first));
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t k = r == 0 ? 1 : 0; k < columns; ++k) {
-          const int64_t pixel = first + r * s.w + k;
+          const int64_t pixel = first + r * pitch + k;
           const V v = load(x + pixel * s.c + c, mask);
           const Choice better = beaten(best, v);
           best = choose(better, v, best);
@@ -136,6 +140,7 @@ void max_pool(const SimdPool& s, bool relu, const float* x, float* y, int32_t* f
 
 template <bool Add>
 void max_pool_backward_as(const SimdPool& s, const int32_t* from, const float* dy, float* dx) {
+  const int64_t pitch = pitch_of(s);
   for (int64_t c = 0; c < s.c; c += kWidth) {
     const Mask mask = first_lanes(s.c - c);
     each_window(s, [&](int64_t first, int64_t rows, int64_t columns, int64_t place) {
@@ -143,7 +148,7 @@ void max_pool_backward_as(const SimdPool& s, const int32_t* from, const float* d
       const I where = load_int(from + place * s.c + c, mask);
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t k = 0; k < columns; ++k) {
-          const int64_t pixel = first + r * s.w + k;
+          const int64_t pixel = first + r * pitch + k;
           float* to = dx + pixel * s.c + c;
           const V mine = choose(same(where, all_int(int32_t(pixel))), up, zero());
           store(to, Add ? load(to, mask) + mine : mine, mask);
@@ -156,8 +161,10 @@ void max_pool_backward(const SimdPool& s, const int32_t* from, const float* dy, 
   const bool apart = s.stride_h >= s.kh && s.stride_w >= s.kw;
   const bool covers =
       apart && s.top == 0 && s.left == 0 && s.out_h * s.kh == s.h && s.out_w * s.kw == s.w;
-  if (!covers)
-    for (int64_t i = 0, n = s.h * s.w * s.c; i < n; ++i) dx[i] = 0;
+  for (int64_t row = 0; !covers && row < s.h; ++row) {
+    float* to = dx + row * pitch_of(s) * s.c;
+    for (int64_t i = 0; i < s.w * s.c; ++i) to[i] = 0;
+  }
   (apart ? max_pool_backward_as<false> : max_pool_backward_as<true>)(s, from, dy, dx);
 }
 

@@ -67,12 +67,17 @@ void pack_transposed(int64_t rows, int64_t columns, const float* from, int64_t r
     }
 }
 
-void transpose(int64_t rows, int64_t columns, const float* from, int64_t row, float* to) {
+void transpose_rows(int64_t rows, int64_t columns, const float* from, int64_t row, float* to,
+                    int64_t to_row) {
   for (int64_t r = 0; r < rows; r += kWidth)
     for (int64_t k = 0; k < columns; k += kWidth)
       transpose_block(from + r * row + k, row, rows - r,
-                      columns - k < kWidth ? columns - k : kWidth, to + k * rows + r, rows,
+                      columns - k < kWidth ? columns - k : kWidth, to + k * to_row + r, to_row,
                       first_lanes(rows - r));
+}
+
+void transpose(int64_t rows, int64_t columns, const float* from, int64_t row, float* to) {
+  transpose_rows(rows, columns, from, row, to, rows);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ template <int M, int N, bool Tail>
 void product_tile(const SimdProduct& p, const float* a, const float* b, float* c, const float* bias,
                   Mask last) {
   V sum[M][N];
+  const int64_t panel = p.c_panel ? p.c_panel : kWidth;
   const auto start = [&](int v) {
     return !bias                ? zero()
            : Tail && v == N - 1 ? load(bias + v * kWidth, last)
@@ -21,9 +22,13 @@ void product_tile(const SimdProduct& p, const float* a, const float* b, float* c
   if (p.accumulate) {
     SPARLET_UNROLL for (int r = 0; r < M; ++r) {
       SPARLET_UNROLL for (int v = 0; v < N; ++v) {
-        const float* at = c + r * p.c_row + v * kWidth;
+        const float* at = c + r * p.c_row + v * panel;
         sum[r][v] = Tail && v == N - 1 ? load(at, last) : load(at);
       }
+    }
+  } else if (bias && p.bias_of_rows) {
+    SPARLET_UNROLL for (int r = 0; r < M; ++r) {
+      SPARLET_UNROLL for (int v = 0; v < N; ++v) sum[r][v] = all(bias[r]);
     }
   } else {
     SPARLET_UNROLL for (int v = 0; v < N; ++v) {
@@ -56,7 +61,7 @@ void product_tile(const SimdProduct& p, const float* a, const float* b, float* c
     }
   SPARLET_UNROLL for (int r = 0; r < M; ++r) {
     SPARLET_UNROLL for (int v = 0; v < N; ++v) {
-      float* to = c + r * p.c_row + v * kWidth;
+      float* to = c + r * p.c_row + v * panel;
       if (Tail && v == N - 1)
         store(to, sum[r][v], last);
       else
@@ -72,7 +77,7 @@ using ProductTile = void (*)(const SimdProduct&, const float*, const float*, flo
 #if defined(__AVX512F__)
 constexpr int kMostRows = 14, kMostVectors = 8;
 constexpr int most_vectors(int64_t rows) {
-  return rows <= 2 ? 8 : rows <= 4 ? 6 : rows <= 8 ? 3 : 2;
+  return rows <= 2 ? 8 : rows <= 4 ? 6 : rows <= 6 ? 4 : rows <= 8 ? 3 : 2;
 }
 #else
 constexpr int kMostRows = 6, kMostVectors = 8;
