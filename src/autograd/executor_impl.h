@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
-#include <new>
 
 #include "autograd/executor.h"
 #include "autograd/fusion.h"
 #include "tensor/error.h"
+#include "tensor/kernels/lines.h"
 
 namespace sparlet {
 namespace executor_detail {
@@ -18,16 +17,16 @@ class Memory {
  public:
   Memory() = default;
   explicit Memory(int64_t bytes) : bytes_(bytes) {
-    if (bytes == 0) return;
-    place_.reset(static_cast<std::byte*>(::operator new[](size_t(bytes), std::align_val_t{64})));
-    std::memset(place_.get(), 0, size_t(bytes));
+    if (bytes > 0)
+      place_ = {static_cast<std::byte*>(zeroed_memory(size_t(bytes))), Free{size_t(bytes)}};
   }
   std::byte* at(int64_t offset) const { return place_.get() + offset; }
   int64_t bytes() const { return bytes_; }
 
  private:
   struct Free {
-    void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
+    size_t bytes;
+    void operator()(std::byte* p) const { free_zeroed(p, bytes); }
   };
   std::unique_ptr<std::byte[], Free> place_;
   int64_t bytes_ = 0;

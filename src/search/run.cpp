@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kTries = 3;  // of a trial whose worker dies
 constexpr int kQueue = 2;  // waiting Sobol trials
-constexpr std::chrono::milliseconds kPoll(10);
+constexpr std::chrono::milliseconds kPoll(2);
 
 bool alive(int process) { return process > 0 && (kill(process, 0) == 0 || errno == EPERM); }
 

@@ -17,7 +17,7 @@ namespace sparlet::search {
 namespace {
 
 constexpr uint64_t kTrialStream = 103;
-constexpr std::chrono::milliseconds kPoll(10);
+constexpr std::chrono::milliseconds kPoll(1);
 
 // Highest resident memory of this process since reset_peak(), where the system can tell.
 void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
@@ -141,7 +141,7 @@ void work(const TrialContext& context, Store& store) {
   while (getppid() == parent) {
     if (work_once(context, store)) continue;
     if (store.meta("state") == "ended") return;
-    std::this_thread::sleep_for(kPoll);
+    while (!store.changed() && getppid() == parent) std::this_thread::sleep_for(kPoll);
   }
 }
 

@@ -9,6 +9,11 @@ namespace sparlet {
 void* line_memory(std::size_t bytes);  // throws std::bad_alloc
 void free_lines(void* p, std::size_t bytes);
 
+// Zeros that begin at a cache line. Much of it comes from the system page by page, as it is
+// touched.
+void* zeroed_memory(std::size_t bytes);  // throws std::bad_alloc
+void free_zeroed(void* p, std::size_t bytes);
+
 template <class T>
 struct LineAllocator {
   using value_type = T;
