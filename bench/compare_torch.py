@@ -15,8 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 EXPERT = dict(OPENBLAS_CORETYPE="SkylakeX", ATEN_CPU_CAPABILITY="avx512", MALLOC_MMAP_THRESHOLD_="1073741824",
               MALLOC_TRIM_THRESHOLD_="1073741824", MALLOC_TOP_PAD_="268435456", SPARLET_CL="1")
-CASES = [f"train_step/{net}/b{b}" for net in ("lenet", "tiny", "lstm", "mlp") for b in (1, 32, 128)] + \
-        [f"infer/{net}/b{b}" for net in ("lenet", "tiny", "lstm", "mlp") for b in (1, 32)]
+NETS = ("lenet", "tiny", "lstm", "mlp", "chain", "resnet8", "gru")
+CASES = [f"train_step/{net}/b{b}" for net in NETS for b in (1, 32, 128)] + [f"infer/{net}/b{b}" for net in NETS for b in (1, 32)]
 
 
 def arguments():
