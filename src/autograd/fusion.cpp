@@ -18,13 +18,23 @@ Fusion no_fusion(const Graph& graph) {
   return {std::vector<Id>(n, -1), std::vector<Id>(n, -1)};
 }
 
+namespace {
+
+// One that lies feature by feature, or pixel by pixel (batch_norm.cpp).
+bool is_flat_norm(const Node& node) {
+  const int rank = node.type.shape.rank();
+  return node.op == &batch_norm_op && (rank == 1 || rank == 3);
+}
+
+}  // namespace
+
 Fusion find_fusion(const Graph& graph, const Kernels& kernels) {
   Fusion fusion = no_fusion(graph);
   if (!kernels.fuses) return fusion;
   const std::vector<std::vector<Id>> readers = users(graph);
   for (Id id = 0; id < Id(graph.nodes.size()); ++id) {
-    const bool conv = graph[id].op == &conv2d_op;
-    if (!conv && graph[id].op != &linear_op) continue;
+    const bool conv = graph[id].op == &conv2d_op, norm = is_flat_norm(graph[id]);
+    if (!conv && !norm && graph[id].op != &linear_op) continue;
     if (!graph[id].type.batched) continue;
     bool relu = false, pool = false;
     std::vector<Id> group{id};

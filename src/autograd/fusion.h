@@ -1,5 +1,5 @@
-// Which nodes an Executor runs as one: a convolution or linear layer, the relu behind it and, of a
-// convolution, the max pooling behind that (in either order, which gives the same).
+// Which nodes an Executor runs as one: a convolution, linear layer or batch-norm, the relu behind it
+// and, of a convolution, the max pooling behind that (in either order, which gives the same).
 #pragma once
 #include "autograd/op.h"
 

@@ -34,6 +34,49 @@ TEST_CASE("executor: the planned arena gives the same outputs as keeping everyth
   }
 }
 
+TEST_CASE("executor: a batch-norm with its relu is the two, bit for bit") {
+  testing::Maker m(5);
+  const auto norm = [&](const std::string& name, Id x, int64_t c) {
+    Tensor ones(Shape{c});
+    for (float& v : ones.write()) v = 1;
+    x = m.op(
+        batch_norm_op, name,
+        {x, m.param(name + ".g", {c}), m.param(name + ".b", {c}),
+         m.leaf(state_op, name + ".m", Tensor(Shape{c})), m.leaf(state_op, name + ".v", ones)});
+    return m.op(relu_op, name + ".relu", {x});
+  };
+  Id x = m.op(conv2d_op, "c1", {m.input({2, 7, 6}), m.param("w1", {21, 2, 3, 3})});
+  x = norm("n1", x, 21);  // a vector, some fours, one alone
+  x = m.op(flatten_op, "flat", {x});
+  x = m.op(linear_op, "f1", {x, m.param("w2", {6, 21 * 20})});
+  x = norm("n2", x, 6);
+  m.op(linear_op, "f2", {x, m.param("w3", {3, 6})});
+  Rng rng(4);
+  const Tensor data = testing::random({70, 2, 7, 6}, rng);
+  for (const Kernels* kernels : all_kernels())
+    for (const Mode mode : {Mode::train, Mode::infer}) {
+      INFO(kernels->name);
+      Executor fused(m.net, {.batch = 70, .mode = mode, .kernels = kernels});
+      Executor single(m.net, {.batch = 70, .mode = mode, .kernels = kernels, .fuse = false});
+      for (Executor* e : {&fused, &single}) {
+        e->set_input(0, View{Shape{70, 2, 7, 6}, DType::f32, const_cast<std::byte*>(data.raw())});
+        e->forward(70);
+        if (mode == Mode::infer) continue;
+        const View dy = e->output_grad();
+        for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 1.5f;
+        e->backward();
+      }
+      CHECK(bool(fused.value(m.net.graph.at("n1"))) == !kernels->fuses);
+      CHECK(testing::worst(fused.output(), single.output()) == 0);
+      for (const Node& node : m.net.graph.nodes)
+        if (mode == Mode::train && node.op == &param_op) {
+          const View a = fused.grad(m.net.graph.at(node.name)),
+                     b = single.grad(m.net.graph.at(node.name));
+          CHECK_MESSAGE(std::equal(a.f32(), a.f32() + a.size(), b.f32()), node.name);
+        }
+    }
+}
+
 TEST_CASE("executor: fused nodes give the values and gradients of single ones") {
   testing::Maker m(3);
   Id x =

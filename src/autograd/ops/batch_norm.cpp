@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
@@ -30,14 +32,15 @@ Type infer(const Node& node, std::span<const Type> in) {
 }
 int first(const Node&, std::span<const Type>) { return 0; }
 
-// Channels lie beside each other, [rows][channels]. What is kept of 16 (4, 1) of them fits in
-// registers; sums are floats over a few rows, which fit in the first cache, and doubles over these.
+// Numbers lie in rows of channels, [rows][channels]; where channels are no multiple of 16, several
+// rows are taken as one (class Rows), so that all of memory passes by in whole vectors. What is
+// kept of 16 (or 1) of them fits in registers; sums are floats over a few rows, which fit in the
+// first cache, and doubles over these.
 constexpr int64_t kRows = 64;
 
 #define EACH_WIDTH(channels, run)                \
   int64_t c = 0;                                 \
   for (; c + 16 <= (channels); c += 16) run(16); \
-  for (; c + 4 <= (channels); c += 4) run(4);    \
   for (; c < (channels); ++c) run(1)
 
 // Mean and sum of squared deviations; blocks of rows put together as Chan, Golub & LeVeque 1979,
@@ -72,8 +75,8 @@ SPARLET_WIDE void moments(int64_t rows, int64_t channels, const float* x, double
 #undef RUN
 }
 
-// Of each channel: y = (x - mean) a + b
-template <int W>
+// Of each channel: y = (x - mean) a + b, or the relu of it.
+template <int W, bool Relu>
 [[gnu::always_inline]] inline void scaled_of(int64_t rows, int64_t channels, const float* x,
                                              const float* mean, const float* a, const float* b,
                                              float* y) {
@@ -82,21 +85,29 @@ template <int W>
   for (int64_t i = 0; i < rows * channels; i += channels) {
     float v[W];
     for (int j = 0; j < W; ++j) v[j] = (x[i + j] - m[j]) * f[j] + o[j];
+    for (int j = 0; Relu && j < W; ++j) v[j] = v[j] < 0 ? 0 : v[j];
     std::copy_n(v, W, y + i);  // y may be x
   }
 }
 SPARLET_WIDE void scaled(int64_t rows, int64_t channels, const float* x, const float* mean,
-                         const float* a, const float* b, float* y) {
-#define RUN(W) scaled_of<W>(rows, channels, x + c, mean + c, a + c, b + c, y + c)
+                         const float* a, const float* b, bool relu, float* y) {
+#define RUN(W)                                                                    \
+  relu ? scaled_of<W, true>(rows, channels, x + c, mean + c, a + c, b + c, y + c) \
+       : scaled_of<W, false>(rows, channels, x + c, mean + c, a + c, b + c, y + c)
   EACH_WIDTH(channels, RUN);
 #undef RUN
 }
 
-// Sums of g, and of g (x - mean) scale.
-template <int W>
+// What a relu lets through of the gradient g, where its value is y.
+[[gnu::always_inline]] inline float passed(float g, float y) {
+  return (y > 0) & (y < std::numeric_limits<float>::infinity()) ? g : 0;
+}
+
+// Sums of g, and of g (x - mean) scale; with a relu behind, of what that lets through.
+template <int W, bool Relu>
 [[gnu::always_inline]] inline void sums_of(int64_t rows, int64_t channels, const float* g,
-                                           const float* x, const float* mean, const float* scale,
-                                           double* sum, double* sum_x) {
+                                           const float* y, const float* x, const float* mean,
+                                           const float* scale, double* sum, double* sum_x) {
   float m[W], s[W];
   std::copy_n(mean, W, m), std::copy_n(scale, W, s);
   std::fill_n(sum, W, 0.0), std::fill_n(sum_x, W, 0.0);
@@ -104,16 +115,20 @@ template <int W>
     float part[W] = {}, part_x[W] = {};
     for (int64_t r = begin; r < std::min(rows, begin + kRows); ++r)
       for (int j = 0; j < W; ++j) {
-        const float v = g[r * channels + j];
+        const float all = g[r * channels + j], v = Relu ? passed(all, y[r * channels + j]) : all;
         part[j] += v;
         part_x[j] += v * ((x[r * channels + j] - m[j]) * s[j]);
       }
     for (int j = 0; j < W; ++j) sum[j] += double(part[j]), sum_x[j] += double(part_x[j]);
   }
 }
-SPARLET_WIDE void sums(int64_t rows, int64_t channels, const float* g, const float* x,
-                       const float* mean, const float* scale, double* sum, double* sum_x) {
-#define RUN(W) sums_of<W>(rows, channels, g + c, x + c, mean + c, scale + c, sum + c, sum_x + c)
+SPARLET_WIDE void sums(int64_t rows, int64_t channels, const float* g, const float* y,
+                       const float* x, const float* mean, const float* scale, double* sum,
+                       double* sum_x) {
+#define RUN(W)                                                                            \
+  y ? sums_of<W, true>(rows, channels, g + c, y + c, x + c, mean + c, scale + c, sum + c, \
+                       sum_x + c)                                                         \
+    : sums_of<W, false>(rows, channels, g + c, y, x + c, mean + c, scale + c, sum + c, sum_x + c)
   EACH_WIDTH(channels, RUN);
 #undef RUN
 }
@@ -122,91 +137,161 @@ SPARLET_WIDE void sums(int64_t rows, int64_t channels, const float* g, const flo
 struct DataGrad {
   std::vector<float> mean, scale, a, b;
 };
-template <int W>
+template <int W, bool Relu>
 [[gnu::always_inline]] inline void data_grad_of(int64_t rows, int64_t channels, const DataGrad& d,
-                                                int64_t c, const float* g, const float* x,
-                                                float* dx) {
+                                                int64_t c, const float* g, const float* y,
+                                                const float* x, float* dx) {
   float m[W], s[W], a[W], b[W];
   std::copy_n(&d.mean[size_t(c)], W, m), std::copy_n(&d.scale[size_t(c)], W, s);
   std::copy_n(&d.a[size_t(c)], W, a), std::copy_n(&d.b[size_t(c)], W, b);
   for (int64_t i = c; i < rows * channels; i += channels) {
     float v[W];
-    for (int j = 0; j < W; ++j) v[j] = s[j] * g[i + j] + a[j] * (x[i + j] - m[j]) + b[j];
+    for (int j = 0; j < W; ++j) {
+      const float through = Relu ? passed(g[i + j], y[i + j]) : g[i + j];
+      v[j] = s[j] * through + a[j] * (x[i + j] - m[j]) + b[j];
+    }
     std::copy_n(v, W, dx + i);
   }
 }
 SPARLET_WIDE void data_grad(int64_t rows, int64_t channels, const DataGrad& d, const float* g,
-                            const float* x, float* dx) {
-#define RUN(W) data_grad_of<W>(rows, channels, d, c, g, x, dx)
+                            const float* y, const float* x, float* dx) {
+#define RUN(W)                                                 \
+  y ? data_grad_of<W, true>(rows, channels, d, c, g, y, x, dx) \
+    : data_grad_of<W, false>(rows, channels, d, c, g, y, x, dx)
   EACH_WIDTH(channels, RUN);
 #undef RUN
 }
 #undef EACH_WIDTH
 
+// How rows of `channels` are cut: `together` of them are one wide row, a multiple of 16 long (the
+// rest, fewer than that, is done row by row).
+struct Rows {
+  int64_t channels, together;
+
+  explicit Rows(int64_t c) : channels(c), together(16 / std::gcd(c, int64_t(16))) {}
+  int64_t wide() const { return channels * together; }
+  // Of each channel -> of each number of a wide row.
+  template <class T>
+  void repeat(const T* of_channels, std::vector<float>& to) const {
+    for (int64_t i = 0; i < wide(); ++i) to[size_t(i)] = float(of_channels[i % channels]);
+  }
+  // Calls run(rows, channels, where they begin) for the wide rows, and for the rest.
+  template <class F>
+  void each(int64_t rows, const F& run) const {
+    const int64_t whole = rows / together, rest = rows % together;
+    if (whole > 0) run(whole, wide(), int64_t(0));
+    if (rest > 0) run(rest, channels, whole * wide());
+  }
+};
+
 class BatchNorm final : public Kernel {
  public:
-  BatchNorm(const Node& node, bool train)
+  // relu: the kernel does the one behind it as well.
+  BatchNorm(const Node& node, bool train, bool relu = false)
       : train_(train),
+        relu_(relu),
         c_(node.type.shape[0]),
+        rows_(c_),
         momentum_(node.number("momentum", 0.1)),
         epsilon_(node.number("epsilon", 1e-5)),
-        inverse_(size_t(c_)),
+        inverse_(size_t(rows_.wide())),
+        beta_(size_t(rows_.wide())),
         sum_(size_t(c_)),
-        sum_x_(size_t(c_)) {
-    for (auto* each : {&d_.mean, &d_.scale, &d_.a, &d_.b}) each->resize(size_t(c_));
+        sum_x_(size_t(c_)),
+        part_(size_t(rows_.wide())),
+        part_x_(size_t(rows_.wide())) {
+    for (auto* each : {&d_.mean, &d_.scale, &d_.a, &d_.b}) each->resize(size_t(rows_.wide()));
   }
 
   void forward(const Io& io) override {
     const float* x = io.in[0].f32();
     const int64_t rows = io.in[0].size() / c_;
-    if (train_)
+    if (train_) {
       batch_statistics(io, x, rows);
-    else
-      for (size_t c = 0; c < inverse_.size(); ++c) {
-        d_.mean[c] = io.in[3].f32()[c];
-        inverse_[c] = float(1 / std::sqrt(double(io.in[4].f32()[c]) + epsilon_));
-      }
-    for (size_t c = 0; c < inverse_.size(); ++c) d_.a[c] = io.in[1].f32()[c] * inverse_[c];
-    scaled(rows, c_, x, d_.mean.data(), d_.a.data(), io.in[2].f32(), io.out.f32());
+    } else {
+      for (size_t c = 0; c < sum_.size(); ++c)
+        sum_x_[c] = 1 / std::sqrt(double(io.in[4].f32()[c]) + epsilon_);
+      rows_.repeat(io.in[3].f32(), d_.mean);
+      rows_.repeat(sum_x_.data(), inverse_);
+    }
+    rows_.repeat(io.in[1].f32(), d_.a);
+    for (size_t i = 0; i < d_.a.size(); ++i) d_.a[i] *= inverse_[i];
+    rows_.repeat(io.in[2].f32(), beta_);
+    float* y = io.out.f32();
+    rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
+      scaled(n, columns, x + at, d_.mean.data(), d_.a.data(), beta_.data(), relu_, y + at);
+    });
   }
 
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     const int64_t rows = dy.size() / c_;
-    const float *x = io.in[0].f32(), *g = dy.f32();
-    sums(rows, c_, g, x, d_.mean.data(), inverse_.data(), sum_.data(), sum_x_.data());
+    const float *x = io.in[0].f32(), *g = dy.f32(), *y = relu_ ? io.out.f32() : nullptr;
+    std::ranges::fill(sum_, 0.0), std::ranges::fill(sum_x_, 0.0);
+    rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
+      sums(n, columns, g + at, y ? y + at : y, x + at, d_.mean.data(), inverse_.data(),
+           part_.data(), part_x_.data());
+      for (int64_t i = 0; i < columns; ++i) {
+        sum_[size_t(i % c_)] += part_[size_t(i)];
+        sum_x_[size_t(i % c_)] += part_x_[size_t(i)];
+      }
+    });
     if (din[1]) std::ranges::copy(sum_x_, din[1].f32());
     if (din[2]) std::ranges::copy(sum_, din[2].f32());
-    if (!din[0]) return;
-    // Training: dx = gamma / s × (dy - mean(dy) - x̂ mean(dy x̂)); else gamma / s × dy.
-    for (size_t c = 0; c < inverse_.size(); ++c) {
-      const double scale = double(io.in[1].f32()[c]) * inverse_[c];
-      d_.scale[c] = float(scale);
-      d_.a[c] = train_ ? float(-scale * (sum_x_[c] / double(rows) * inverse_[c])) : 0;
-      d_.b[c] = train_ ? float(-scale * (sum_[c] / double(rows))) : 0;
-    }
-    data_grad(rows, c_, d_, g, x, din[0].f32());
+    if (din[0]) data_gradient(io, rows, g, y, x, din[0].f32());
   }
 
  private:
   void batch_statistics(const Io& io, const float* x, int64_t rows) {
-    moments(rows, c_, x, sum_.data(), sum_x_.data());
+    std::ranges::fill(sum_, 0.0), std::ranges::fill(sum_x_, 0.0);
+    double seen = 0;
+    rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
+      moments(n, columns, x + at, part_.data(), part_x_.data());
+      for (int64_t i = 0; i < columns; ++i) {  // a strand more of the channel i % c_
+        if (i > 0 && i % c_ == 0) seen += double(n);
+        double &mean = sum_[size_t(i % c_)], &squares = sum_x_[size_t(i % c_)];
+        const double step = part_[size_t(i)] - mean, all = seen + double(n);
+        mean += step * double(n) / all;
+        squares += part_x_[size_t(i)] + step * step * seen * double(n) / all;
+      }
+      seen += double(n);
+    });
     float *mean = io.in[3].f32(), *variance = io.in[4].f32();
     const double unbiased = rows > 1 ? double(rows) / double(rows - 1) : 1;
-    for (size_t c = 0; c < inverse_.size(); ++c) {
-      const double m = sum_[c], v = sum_x_[c] / double(rows);
-      d_.mean[c] = float(m);
-      inverse_[c] = float(1 / std::sqrt(v + epsilon_));
-      mean[c] = float(mean[c] + momentum_ * (m - mean[c]));
+    rows_.repeat(sum_.data(), d_.mean);
+    for (size_t c = 0; c < sum_.size(); ++c) {
+      const double v = sum_x_[c] / double(rows);
+      mean[c] = float(mean[c] + momentum_ * (sum_[c] - mean[c]));
       variance[c] = float(variance[c] + momentum_ * (v * unbiased - variance[c]));
+      sum_x_[c] = 1 / std::sqrt(v + epsilon_);
     }
+    rows_.repeat(sum_x_.data(), inverse_);
   }
 
-  const bool train_;
+  // Training: dx = gamma / s × (dy - mean(dy) - x̂ mean(dy x̂)); else gamma / s × dy. From the sums.
+  void data_gradient(const Io& io, int64_t rows, const float* g, const float* y, const float* x,
+                     float* dx) {
+    for (int64_t i = 0; i < rows_.wide(); ++i) {
+      const auto c = size_t(i % c_), to = size_t(i);
+      const double scale = double(io.in[1].f32()[c]) * inverse_[c];
+      d_.scale[to] = float(scale);
+      d_.a[to] = train_ ? float(-scale * (sum_x_[c] / double(rows) * inverse_[c])) : 0;
+      d_.b[to] = train_ ? float(-scale * (sum_[c] / double(rows))) : 0;
+    }
+    rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
+      data_grad(n, columns, d_, g + at, y ? y + at : y, x + at, dx + at);
+    });
+  }
+
+  const bool train_, relu_;
   const int64_t c_;
+  const Rows rows_;
   const double momentum_, epsilon_;
-  DataGrad d_;                  // mean: of the last forward
-  std::vector<float> inverse_;  // of the last forward: 1 / sqrt(v + epsilon)
-  std::vector<double> sum_, sum_x_;
+  // Of each number of a wide row; mean, inverse: of the last forward; inverse: 1 / sqrt(v +
+  // epsilon)
+  DataGrad d_;
+  std::vector<float> inverse_, beta_;
+  std::vector<double> sum_, sum_x_;    // of each channel
+  std::vector<double> part_, part_x_;  // of each number of a wide row
 };
 
 // The same for (c,l) and (c,d,h,w), which lie channel by channel: turned around and back.
@@ -263,7 +348,7 @@ class PlanarBatchNorm final : public Kernel {
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
   const int rank = node.type.shape.rank();
   if (rank == 2 || rank == 4) return std::make_unique<PlanarBatchNorm>(node, context);
-  return std::make_unique<BatchNorm>(node, context.mode == Mode::train);
+  return std::make_unique<BatchNorm>(node, context.mode == Mode::train, !context.then.empty());
 }
 
 std::vector<Sample::Input> operands(const Shape& x) {
