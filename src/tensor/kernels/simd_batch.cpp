@@ -12,14 +12,19 @@
 namespace sparlet {
 namespace {
 
-// Rows of the map that are in hand at a time, so that a band of gradients stays in the first cache.
+// How much of the map is in hand at a time: a band of gradients has to stay in the first cache.
 constexpr int64_t kBandBytes = 24 << 10;
 // Fewer samples than that share of the lanes are run one by one (inference).
 constexpr int64_t kFewShare = 4;
 
-// Rows of the map and rows of what is pooled from them.
+// A piece of the map and what is pooled from it.
 struct Band {
-  int64_t row, rows, out_row, out_rows;
+  int64_t row, rows, column, columns;
+  int64_t out_row, out_rows, out_column, out_columns;
+  int64_t out_before = 0;  // pixels of earlier bands
+};
+struct Part {
+  int64_t begin, many, out_begin, out_many;
 };
 
 // The places of the window that give a gradient to pixels first, first + stride, … of a row (or to
@@ -49,13 +54,13 @@ class BatchConv final : public ConvKernel {
         bands_(cut_into_bands()),
         description_(std::string(loops.name) + " together") {
     x_.resize(size_t(frame_.size() * lanes_));
-    int64_t rows = 0, out_rows = 0;
+    int64_t most = 0, most_out = 0;
     for (const Band& band : bands_) {
-      rows = std::max(rows, band.rows);
-      out_rows = std::max(out_rows, band.out_rows);
+      most = std::max(most, band.rows * pitch(band));
+      most_out = std::max(most_out, band.out_rows * band.out_columns);
     }
-    map_.resize(size_t(rows * pitch_ * s_.o * lanes_));
-    if (s_.pool) out_.resize(size_t(out_rows * out_w_ * s_.o * lanes_));
+    map_.resize(size_t(most * s_.o * lanes_));
+    if (s_.pool) out_.resize(size_t(most_out * s_.o * lanes_));
     if (!train_) few_ = simd_conv2d_each(loops, shape, options);
     if (train_) prepare_backward(options.batch);
   }
@@ -99,22 +104,38 @@ class BatchConv final : public ConvKernel {
   // one tile may read.
   int64_t tile_pixels() const { return w_.c <= 6 ? 4 : 3; }
 
-  // Where the pool's windows do not overlap, few rows at a time; else the whole map.
-  std::vector<Band> cut_into_bands() const {
-    const int64_t out_rows = s_.pool ? s_.pool->out_h() : oh_;
-    const int64_t step = s_.pool ? s_.pool->stride[0] : 1;
-    const bool apart =
-        !s_.pool || (s_.pool->kh == step && s_.pool->pad[0] == 0 && s_.pool->pad[1] == 0);
-    if (!apart) return {{0, oh_, 0, out_rows}};
-    const int64_t row_bytes = step * pitch_ * s_.o * lanes_ * int64_t(sizeof(float));
-    const int64_t many = std::max<int64_t>(1, kBandBytes / row_bytes);
-    std::vector<Band> bands;
-    for (int64_t r = 0; r < out_rows; r += many) {
-      const int64_t rows = std::min(many, out_rows - r);
-      bands.push_back({r * step, rows * step, r, rows});
+  // Where the pool's windows do not overlap, few rows at a time, or part of a row; else all.
+  static std::vector<Part> cut(int64_t places, int64_t size, int64_t step, bool apart,
+                               int64_t most) {
+    if (!apart) return {{0, size, 0, places}};
+    const int64_t many = std::max<int64_t>(1, most / step);
+    std::vector<Part> parts;
+    for (int64_t p = 0; p < places; p += many) {
+      const int64_t now = std::min(many, places - p);
+      parts.push_back({p * step, now * step, p, now});
     }
+    return parts;
+  }
+  std::vector<Band> cut_into_bands() const {
+    Window none{.h = oh_, .w = ow_};
+    const Window& p = s_.pool ? *s_.pool : none;
+    const int64_t pixel = s_.o * lanes_ * int64_t(sizeof(float)), most = kBandBytes / pixel;
+    const bool rows_apart = p.kh == p.stride[0] && p.pad[0] == 0 && p.pad[1] == 0;
+    const bool columns_apart = p.kw == p.stride[1] && p.pad[2] == 0 && p.pad[3] == 0;
+    const bool whole_rows = !columns_apart || !rows_apart || p.stride[0] * ow_ <= most;
+    std::vector<Band> bands;
+    int64_t before = 0;
+    for (const Part& r : cut(p.out_h(), oh_, p.stride[0], rows_apart, most / ow_))
+      for (const Part& c :
+           cut(p.out_w(), ow_, p.stride[1], columns_apart, whole_rows ? ow_ : most / p.stride[0])) {
+        bands.push_back({r.begin, r.many, c.begin, c.many, r.out_begin, r.out_many, c.out_begin,
+                         c.out_many, before});
+        before += r.out_many * c.out_many;
+      }
     return bands;
   }
+  // Pixels from row to row of a band: in training it may lie in the whole map, for data_row().
+  int64_t pitch(const Band& band) const { return train_ ? pitch_ : band.columns; }
 
   void prepare_backward(int64_t batch) {
     if (s_.pool) from_.resize(size_t((batch + lanes_ - 1) / lanes_ * lanes_ * y_size_));
@@ -157,21 +178,22 @@ class BatchConv final : public ConvKernel {
   void forward_group(int64_t many, int64_t first, const float* x, const float* weight,
                      const float* bias, float* y) {
     turn_input(many, x);
-    const int64_t out_row = out_w_ * s_.o;
     for (const Band& band : bands_) {
+      const int64_t row = pitch(band) * s_.o * lanes_;
       for (int64_t r = 0; r < band.rows; ++r)
-        forward_row(band.row + r, weight, bias, map_.data() + r * pitch_ * s_.o * lanes_);
-      if (s_.pool) {
-        int32_t* from = train_ ? from_.data() + first * y_size_ : nullptr;
-        loops_.max_pool(pool(band), s_.relu, map_.data(), out_.data(),
-                        from ? from + band.out_row * out_row * lanes_ : nullptr);
-      }
-      const int64_t pitch = s_.pool ? out_w_ : pitch_;
+        forward_row(band, r, weight, bias, map_.data() + r * row);
+      int32_t* from = train_ ? from_.data() + pooled(first, band) : nullptr;
+      if (s_.pool) loops_.max_pool(pool(band), s_.relu, map_.data(), out_.data(), from);
+      const int64_t out_row = band.out_columns * s_.o;
       for (int64_t r = 0; r < band.out_rows; ++r)
-        loops_.transpose_rows(out_row, many,
-                              (s_.pool ? out_ : map_).data() + r * pitch * s_.o * lanes_, lanes_,
-                              y + (band.out_row + r) * out_row, y_size_);
+        loops_.transpose_rows(
+            out_row, many, s_.pool ? out_.data() + r * out_row * lanes_ : map_.data() + r * row,
+            lanes_, y + ((band.out_row + r) * out_w_ + band.out_column) * s_.o, y_size_);
     }
+  }
+  // Where from_ begins for a band of the samples from `first` on.
+  int64_t pooled(int64_t first, const Band& band) const {
+    return first * y_size_ + band.out_before * s_.o * lanes_;
   }
 
   void turn_input(int64_t many, const float* x) {
@@ -183,16 +205,17 @@ class BatchConv final : public ConvKernel {
   }
 
   // Rows of the product: filters; columns: pixels and samples.
-  void forward_row(int64_t row, const float* weight, const float* bias, float* to) const {
+  void forward_row(const Band& band, int64_t r, const float* weight, const float* bias,
+                   float* to) const {
     const int64_t run = w_.kw * w_.c;
     loops_.product({.m = s_.o,
-                    .n = ow_ * lanes_,
+                    .n = band.columns * lanes_,
                     .k_outer = w_.kh,
                     .k_inner = run,
                     .a = weight,
                     .a_row = patch_,
                     .a_outer = run,
-                    .b = x_.data() + row * w_.stride[0] * frame_.pitch() * lanes_,
+                    .b = input(band, r),
                     .b_outer = frame_.pitch() * lanes_,
                     .b_inner = lanes_,
                     .b_panel = w_.stride[1] * w_.c * lanes_,
@@ -204,31 +227,41 @@ class BatchConv final : public ConvKernel {
                     .relu = s_.relu && !s_.pool});
   }
 
+  // Of the window of the first pixel of a row of a band.
+  const float* input(const Band& band, int64_t r) const {
+    return x_.data() +
+           ((band.row + r) * w_.stride[0] * frame_.pitch() + band.column * w_.stride[1] * w_.c) *
+               lanes_;
+  }
+
   // Of a band: its channels are channels and samples.
   SimdPool pool(const Band& band) const {
     SimdPool p = simd_pool(*s_.pool);
     p.c = s_.o * lanes_;
     p.h = band.rows;
+    p.w = band.columns;
     p.out_h = band.out_rows;
-    p.pitch = pitch_;
+    p.out_w = band.out_columns;
+    p.pitch = pitch(band);
     return p;
   }
 
   void backward_group(const ConvBackward& b, int64_t first, int64_t many) {
     if (b.dweight) turn_input(many, b.x + first * x_size_);
     for (const Band& band : bands_) {
-      float* dy = dy_.data() + (border_ + (b.dx ? band.row : 0) * pitch_) * s_.o * lanes_;
+      const int64_t at = b.dx ? band.row * pitch_ + band.column : 0;
+      float* dy = dy_.data() + (border_ + at) * s_.o * lanes_;
       result_grad(b, first, many, band, dy);
       const int64_t dy_row = pitch_ * s_.o * lanes_;
       for (int64_t r = 0; b.dbias && r < band.rows; ++r)
-        loops_.sum_rows(ow_, s_.o * lanes_, dy + r * dy_row, bias_sums_.data(), true);
+        loops_.sum_rows(band.columns, s_.o * lanes_, dy + r * dy_row, bias_sums_.data(), true);
       if (!b.dweight) continue;
       loops_.lane_sums({.rows = band.rows,
-                        .pixels = ow_,
+                        .pixels = band.columns,
                         .o = s_.o,
                         .outer = w_.kh,
                         .inner = w_.kw * w_.c,
-                        .x = x_.data() + band.row * w_.stride[0] * frame_.pitch() * lanes_,
+                        .x = input(band, 0),
                         .x_row = w_.stride[0] * frame_.pitch() * lanes_,
                         .x_pixel = w_.stride[1] * w_.c * lanes_,
                         .x_outer = frame_.pitch() * lanes_,
@@ -247,26 +280,24 @@ class BatchConv final : public ConvKernel {
   // The gradient of the convolution's own result, of a band.
   void result_grad(const ConvBackward& b, int64_t first, int64_t many, const Band& band,
                    float* dy) {
-    const int64_t out_row = out_w_ * s_.o;
-    const float* from = b.dy + first * y_size_ + band.out_row * out_row;
-    if (s_.pool) {
-      loops_.pack_transposed(many, band.out_rows * out_row, from, y_size_, out_.data());
-      return loops_.max_pool_backward(
-          pool(band), from_.data() + (first * y_size_ + band.out_row * out_row * lanes_),
-          out_.data(), dy);
-    }
-    for (int64_t r = 0; r < band.rows; ++r, from += out_row) {
-      float* to = dy + r * pitch_ * s_.o * lanes_;
-      if (!s_.relu) {
-        loops_.pack_transposed(many, out_row, from, y_size_, to);
-        continue;
+    const int64_t out_row = band.out_columns * s_.o;
+    for (int64_t r = 0; r < band.out_rows; ++r) {
+      const int64_t at = first * y_size_ + ((band.out_row + r) * out_w_ + band.out_column) * s_.o;
+      const float* from = b.dy + at;
+      int64_t from_row = y_size_;
+      if (s_.relu && !s_.pool) {
+        for (int64_t i = 0; i < many; ++i)
+          loops_.relu_backward(out_row, b.y + at + i * y_size_, from + i * y_size_,
+                               masked_.data() + i * out_row);
+        from = masked_.data();
+        from_row = out_row;
       }
-      const float* y = b.y + (from - b.dy);
-      for (int64_t i = 0; i < many; ++i)
-        loops_.relu_backward(out_row, y + i * y_size_, from + i * y_size_,
-                             masked_.data() + i * out_row);
-      loops_.pack_transposed(many, out_row, masked_.data(), out_row, to);
+      loops_.pack_transposed(
+          many, out_row, from, from_row,
+          s_.pool ? out_.data() + r * out_row * lanes_ : dy + r * pitch_ * s_.o * lanes_);
     }
+    if (s_.pool)
+      loops_.max_pool_backward(pool(band), from_.data() + pooled(first, band), out_.data(), dy);
   }
 
   // For each phase of rows and columns: [c][kh][kw][o], the window's places turned round.
