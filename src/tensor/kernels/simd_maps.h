@@ -131,11 +131,83 @@ void max_pool_as(const SimdPool& s, const float* x, float* y, int32_t* from) {
   }
 }
 
+// Windows of 2 × 2 pixels beside each other, none of them cut: most pools.
+inline bool in_pairs(const SimdPool& s) {
+  return s.kh == 2 && s.kw == 2 && s.stride_h == 2 && s.stride_w == 2 && s.top == 0 &&
+         s.left == 0 && 2 * s.out_h <= s.h && 2 * s.out_w <= s.w;
+}
+
+// visit(place of the window's first pixel, place of what is pooled, mask of the channels there)
+template <class Visit>
+void each_pair(const SimdPool& s, Visit visit) {
+  const Mask rest = first_lanes(s.c % kWidth ? s.c % kWidth : kWidth);
+  for (int64_t oh = 0, place = 0; oh < s.out_h; ++oh)
+    for (int64_t ow = 0; ow < s.out_w; ++ow, ++place) {
+      const int64_t first = 2 * oh * pitch_of(s) + 2 * ow;
+      const I base = all_int(int32_t(first));
+      int64_t c = 0;
+      for (; c + kWidth < s.c; c += kWidth)
+        visit(first * s.c + c, place * s.c + c, base, first_lanes(kWidth));
+      visit(first * s.c + c, place * s.c + c, base, rest);
+    }
+}
+
+template <bool Relu, bool From>
+void max_pool_pairs(const SimdPool& s, const float* x, float* y, int32_t* from) {
+  const int64_t down = pitch_of(s) * s.c;
+  const I right = all_int(1), below = all_int(int32_t(pitch_of(s))),
+          last = all_int(int32_t(pitch_of(s)) + 1), none = all_int(-1);
+  each_pair(
+      s, [ =, c = s.c ](int64_t at, int64_t to, I base, Mask mask) __attribute__((always_inline)) {
+        V best = load(x + at, mask);
+        I where = all_int(0);
+        const auto meet = [&](const float* pixel, I place) __attribute__((always_inline)) {
+          const V v = load(pixel, mask);
+          const Choice better = beaten(best, v);
+          best = choose(better, v, best);
+          if (From) where = choose(better, place, where);
+        };
+        meet(x + at + c, right);
+        meet(x + at + down, below);
+        meet(x + at + down + c, last);
+        where = plus(where, base);
+        if (Relu) {
+          best = greater(zero(), best);
+          if (From) where = choose(above(best, zero()), where, none);
+        }
+        store(y + to, best, mask);
+        if (From) store_int(from + to, where, mask);
+      });
+}
+
+void max_pool_backward_pairs(const SimdPool& s, const int32_t* from, const float* dy, float* dx) {
+  const int64_t down = pitch_of(s) * s.c;
+  const I right = all_int(1), below = all_int(int32_t(pitch_of(s))),
+          last = all_int(int32_t(pitch_of(s)) + 1);
+  each_pair(
+      s, [ =, c = s.c ](int64_t at, int64_t to, I base, Mask mask) __attribute__((always_inline)) {
+        const V up = load(dy + to, mask);
+        const I where = load_int(from + to, mask);
+        const auto give = [&](float* pixel, I place) __attribute__((always_inline)) {
+          store(pixel, choose(same(where, plus(base, place)), up, zero()), mask);
+        };
+        give(dx + at, all_int(0));
+        give(dx + at + c, right);
+        give(dx + at + down, below);
+        give(dx + at + down + c, last);
+      });
+}
+
+template <bool Relu, bool From>
+void max_pool_any(const SimdPool& s, const float* x, float* y, int32_t* from) {
+  (in_pairs(s) ? max_pool_pairs<Relu, From> : max_pool_as<Relu, From>)(s, x, y, from);
+}
+
 void max_pool(const SimdPool& s, bool relu, const float* x, float* y, int32_t* from) {
   if (from)
-    (relu ? max_pool_as<true, true> : max_pool_as<false, true>)(s, x, y, from);
+    (relu ? max_pool_any<true, true> : max_pool_any<false, true>)(s, x, y, from);
   else
-    (relu ? max_pool_as<true, false> : max_pool_as<false, false>)(s, x, y, from);
+    (relu ? max_pool_any<true, false> : max_pool_any<false, false>)(s, x, y, from);
 }
 
 template <bool Add>
@@ -165,6 +237,7 @@ void max_pool_backward(const SimdPool& s, const int32_t* from, const float* dy, 
     float* to = dx + row * pitch_of(s) * s.c;
     for (int64_t i = 0; i < s.w * s.c; ++i) to[i] = 0;
   }
+  if (in_pairs(s)) return max_pool_backward_pairs(s, from, dy, dx);
   (apart ? max_pool_backward_as<false> : max_pool_backward_as<true>)(s, from, dy, dx);
 }
 

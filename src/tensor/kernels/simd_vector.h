@@ -34,6 +34,7 @@ using Choice = __mmask16;
 inline I all_int(int32_t v) { return _mm512_set1_epi32(v); }
 inline I load_int(const int32_t* p, Mask m) { return _mm512_maskz_loadu_epi32(m, p); }
 inline void store_int(int32_t* p, I v, Mask m) { _mm512_mask_storeu_epi32(p, m, v); }
+inline I plus(I a, I b) { return _mm512_add_epi32(a, b); }
 inline Choice same(I a, I b) { return _mm512_cmpeq_epi32_mask(a, b); }
 inline Choice above(V a, V b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 // b takes a's place: it is greater, or it is the first NaN.
@@ -71,6 +72,7 @@ using Choice = __m256;
 inline I all_int(int32_t v) { return _mm256_set1_epi32(v); }
 inline I load_int(const int32_t* p, Mask m) { return _mm256_maskload_epi32(p, m); }
 inline void store_int(int32_t* p, I v, Mask m) { _mm256_maskstore_epi32(p, m, v); }
+inline I plus(I a, I b) { return _mm256_add_epi32(a, b); }
 inline Choice same(I a, I b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }
 inline Choice above(V a, V b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 inline Choice beaten(V a, V b) {
