@@ -25,7 +25,7 @@ void dots_tile(const Dots& d, int64_t row, int64_t first) {
     V w[O];
     SPARLET_UNROLL for (int o = 0; o < O; ++o) w[o] = load(weight + o * d.in + k, mask...);
     SPARLET_UNROLL for (int r = 0; r < R; ++r) {
-      const V v = load(x + r * d.in + k, mask...);
+      const V v = once(load(x + r * d.in + k, mask...));
       SPARLET_UNROLL for (int o = 0; o < O; ++o) sum[r][o] = fma(v, w[o], sum[r][o]);
     }
   };

@@ -20,7 +20,7 @@ void lane_sums_tile(const SimdLaneSums& s, const float* x, const float* y, float
       V v[I];
       SPARLET_UNROLL for (int i = 0; i < I; ++i) v[i] = load(from + i * kWidth);
       SPARLET_UNROLL for (int o = 0; o < O; ++o) {
-        const V u = load(up + o * kWidth);
+        const V u = once(load(up + o * kWidth));
         SPARLET_UNROLL for (int i = 0; i < I; ++i) sum[o][i] = fma(u, v[i], sum[o][i]);
       }
     }

@@ -84,6 +84,18 @@ inline I choose(Choice which, I yes, I no) {
 }
 #endif
 constexpr int64_t kLanesWide = kWidth;
+// Loads once what is used several times: GCC would read it from memory at each use.
+#if defined(__AVX512F__)
+inline V once(V v) {
+  asm("" : "+v"(v));
+  return v;
+}
+#else
+inline V once(V v) {
+  asm("" : "+x"(v));
+  return v;
+}
+#endif
 
 }  // namespace
 }  // namespace sparlet
