@@ -10,7 +10,7 @@ namespace sparlet {
 namespace {
 
 constexpr std::size_t kLine = 64, kLargePage = 2 << 20, kLarge = 4 << 20;
-constexpr std::size_t kMapped = 1 << 20, kMappedLarge = 16 << 20;
+constexpr std::size_t kMapped = 1 << 20, kMappedLarge = 4 << 20;
 
 std::align_val_t alignment(std::size_t bytes) {
   return std::align_val_t{bytes >= kLarge ? kLargePage : kLine};
