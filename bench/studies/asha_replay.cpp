@@ -8,66 +8,17 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
-#include <map>
-#include <sstream>
 
+#include "digits_rows.h"
 #include "search/asha.h"
-#include "search/config.h"
-#include "tensor/error.h"
 #include "tensor/rng.h"
 
 using namespace sparlet;
 using namespace sparlet::search;
+using study::DigitsRow;
 
 namespace {
-
-struct Row {
-  std::vector<double> errors = {};  // after each epoch
-  double size = 0, memory = 0;      // predicted
-  Values final = {};                // measured, normalised
-};
-
-std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, at);) parts.push_back(part);
-  return parts;
-}
-
-std::vector<Row> table_of(const std::string& paths, const std::vector<Objective>& objectives) {
-  std::vector<Row> rows;
-  for (const std::string& path : split(paths, ',')) {
-    std::ifstream in(path);
-    require(bool(in), "{}: cannot be read", path);
-    std::string line;
-    std::getline(in, line);
-    const std::vector<std::string> names = split(line, ',');
-    while (std::getline(in, line)) {
-      const std::vector<std::string> fields = split(line, ',');
-      if (fields.size() != names.size()) continue;  // the last line of a table being written
-      std::map<std::string, std::string> at;
-      for (size_t i = 0; i < names.size(); ++i) at[names[i]] = fields[i];
-      Row row{.size = std::stod(at["predicted_size"]), .memory = std::stod(at["predicted_memory"])};
-      for (int e = 1; at.contains(fmt::format("error_{}", e)); ++e)
-        row.errors.push_back(std::stod(at[fmt::format("error_{}", e)]));
-      row.final =
-          normalised(objectives, std::vector<double>{std::stod(at["error"]), std::stod(at["size"]),
-                                                     std::stod(at["memory"])});
-      rows.push_back(std::move(row));
-    }
-  }
-  return rows;
-}
-
-double volume_of(std::vector<Values> rows) {
-  for (Values& row : rows)
-    for (double& v : row) v = std::max(v, 0.0);
-  std::vector<Values> front;
-  for (const size_t i : pareto_front(rows)) front.push_back(rows[i]);
-  return hypervolume(front, Values(3, 1.0));
-}
 
 struct Outcome {
   double volume = 0;
@@ -75,8 +26,8 @@ struct Outcome {
   int finished = 0;
 };
 
-Outcome replay(const std::vector<Row>& rows, const std::vector<Objective>& objectives, int least,
-               double eta, uint64_t seed) {
+Outcome replay(const std::vector<DigitsRow>& rows, const std::vector<Objective>& objectives,
+               int least, double eta, uint64_t seed) {
   Rng rng(seed);
   std::vector<int> order;
   for (int i = 0; i < int(rows.size()); ++i) order.push_back(i);
@@ -91,7 +42,7 @@ Outcome replay(const std::vector<Row>& rows, const std::vector<Objective>& objec
     if (!go && begun == order.size()) break;
     const int trial = go ? go->trial : order[begun++];
     const size_t rung = go ? go->rung : 0;
-    const Row& row = rows[size_t(trial)];
+    const DigitsRow& row = rows[size_t(trial)];
     const int epochs = asha.rungs()[rung];
     out.epochs += epochs - (rung ? asha.rungs()[rung - 1] : 0);
     asha.report(trial, rung,
@@ -99,14 +50,14 @@ Outcome replay(const std::vector<Row>& rows, const std::vector<Objective>& objec
                                                            row.memory}));
     if (epochs == most) finished.push_back(row.final);
   }
-  out.volume = volume_of(finished);
+  out.volume = study::box_volume(finished);
   out.finished = int(finished.size());
   return out;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc < 2) {
     fmt::print(stderr, "asha_replay TABLE.csv[,MORE.csv] [eta] [least epochs] [seeds] [config]\n");
     return 1;
@@ -114,11 +65,10 @@ int main(int argc, char** argv) {
   const double eta = argc > 2 ? std::atof(argv[2]) : 4;
   const int least = argc > 3 ? std::atoi(argv[3]) : 1, seeds = argc > 4 ? std::atoi(argv[4]) : 5;
   const Config config = load_config(argc > 5 ? argv[5] : "examples/digits.toml");
-  const std::vector<Row> rows = table_of(argv[1], config.objectives);
-  require(!rows.empty(), "{}: no rows", argv[1]);
+  const std::vector<DigitsRow> rows = study::digits_rows(argv[1], config.objectives);
   std::vector<Values> all;
-  for (const Row& row : rows) all.push_back(row.final);
-  const double full = volume_of(all);
+  for (const DigitsRow& row : rows) all.push_back(row.final);
+  const double full = study::box_volume(all);
   const int64_t most = int64_t(rows.size()) * int64_t(rows[0].errors.size());
   fmt::print("{} networks, {} epochs each; front {}, hypervolume {:.4f}\n", rows.size(),
              rows[0].errors.size(), pareto_front(all).size(), full);
@@ -130,4 +80,7 @@ int main(int argc, char** argv) {
                seed, 100 * o.volume / full, 100 * double(o.epochs) / double(most), o.finished);
   }
   fmt::print("worst of {} seeds: {:.2f} %\n", seeds, 100 * worst);
+} catch (const Error& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
 }

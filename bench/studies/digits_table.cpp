@@ -1,7 +1,8 @@
 // A table of trained networks of the digits space, for studies that replay it instead of training:
 // points, the validation error after every epoch of one full training, and what the int8 net
 // measured. The first half are Sobol points, the others morphs of the front so far.
-//   digits_table FILE.csv [rows=1024] [epochs=16] [training samples=1200] [config]
+//   digits_table FILE.csv [rows=1024] [epochs=16] [config] [key=value …]
+// Keys are the config's; data.train=600 and data.validation=500 where none are given.
 // An existing file is continued: the row's number and the rows before it decide what a row is.
 #include <fmt/core.h>
 
@@ -90,15 +91,15 @@ struct Study {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "digits_table FILE.csv [rows] [epochs] [training samples] [config]\n");
+    fmt::print(stderr, "digits_table FILE.csv [rows] [epochs] [config] [key=value …]\n");
     return 1;
   }
   const std::string path = argv[1];
   const size_t wanted = argc > 2 ? size_t(std::atoll(argv[2])) : 1024;
   const int epochs = argc > 3 ? std::atoi(argv[3]) : 16;
-  const std::string samples = argc > 4 ? argv[4] : "1200";
-  const Config config =
-      load_config(argc > 5 ? argv[5] : "examples/digits.toml", {"data.train=" + samples});
+  std::vector<std::string> keys(argv + std::min(argc, 5), argv + argc);
+  if (keys.empty()) keys = {"data.train=600", "data.validation=500"};
+  const Config config = load_config(argc > 4 ? argv[4] : "examples/digits.toml", keys);
   Study study{config, Space(config.parameters, config.constraints), default_pipeline(config),
               load_data(config.data)};
   study.data.test = {};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/op.h"
+#include "autograd/ops/check.h"
 #include "tensor/error.h"
 #include "tensor/nearest.h"
 
@@ -14,10 +15,6 @@ bool is_name(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
     return std::isalnum(c) || c == '_' || c == '.' || c == '-';
   });
-}
-
-std::string place(const Node& node) {
-  return fmt::format("{} ({})", node.name, node.op ? node.op->name : "?");
 }
 
 int64_t whole(const Node& node, std::string_view key, double value) {
@@ -32,8 +29,8 @@ int64_t whole(const Node& node, std::string_view key, double value) {
 void check_elements(const Node& node, const Shape& shape) {
   double elements = 1;
   for (int64_t size : shape) elements *= double(size);
-  require(elements <= kMostElements, "{}: {} has more than {} elements", place(node),
-          to_string(shape), kMostElements);
+  if (!(elements <= kMostElements))
+    fail("{}: {} has more than {} elements", place(node), to_string(shape), kMostElements);
 }
 
 int64_t leaf_bytes(const Node& node) {
@@ -44,8 +41,9 @@ int64_t leaf_bytes(const Node& node) {
 void check_weights(const std::vector<Node>& nodes, const Node& leaf) {
   int64_t total = leaf_bytes(leaf);
   if (total == 0) return;
-  require(total <= kMostLeafBytes, "{}: {} of {} is {} bytes, at most {} fit a leaf", place(leaf),
-          to_string(leaf.type.shape), name_of(leaf.type.dtype), total, kMostLeafBytes);
+  if (total > kMostLeafBytes)
+    fail("{}: {} of {} is {} bytes, at most {} fit a leaf", place(leaf), to_string(leaf.type.shape),
+         name_of(leaf.type.dtype), total, kMostLeafBytes);
   for (const Node& node : nodes) total += leaf_bytes(node);
   require(total <= kMostWeightBytes,
           "{}: with it the net's weights are {} bytes, wanted at most {}", place(leaf), total,

@@ -1,5 +1,7 @@
 #include "autograd/rewrite.h"
 
+#include <algorithm>
+
 #include "autograd/executor.h"
 #include "tensor/error.h"
 
@@ -35,7 +37,7 @@ Id Rewriter::leaf(const OpDef& op, std::string name, Tensor value) {
 namespace {
 
 // Nodes that `output` needs, and all inputs; `output` last.
-Net keep_needed(const Net& net, Id output) {
+Net keep_needed(Net net, Id output) {
   std::vector<bool> needed(net.graph.nodes.size(), false);
   needed[size_t(output)] = true;
   for (Id id = output; id >= 0; --id) {
@@ -43,6 +45,7 @@ Net keep_needed(const Net& net, Id output) {
     if (needed[size_t(id)])
       for (Id in : net.graph[id].in) needed[size_t(in)] = true;
   }
+  if (std::ranges::find(needed, false) == needed.end()) return net;
   Rewriter rewriter(net);
   for (Id id = 0; id <= output; ++id)
     if (needed[size_t(id)]) rewriter.set_now(id, rewriter.copy(id));
@@ -59,7 +62,7 @@ Net rewrite(const Net& net, const std::function<Id(Rewriter&, Id)>& edit) {
   require(output >= 0, "{} ({}): {}", last.name, last.op->name,
           last.type.batched ? "is the output, and the rewrite dropped it"
                             : "the output does not depend on an input");
-  return keep_needed(rewriter.to(), output);
+  return keep_needed(std::move(rewriter.to()), output);
 }
 
 Net drop_dead(const Net& net) { return keep_needed(net, net.graph.output()); }

@@ -52,12 +52,17 @@ json to_json(const GpHyper& h) {
           {"outputscale", h.outputscale},
           {"noise", h.noise},
           {"mean", h.mean},
-          {"arc", h.arc}};
+          {"arc", h.arc},
+          {"inside", h.inside}};
 }
 
 GpHyper hyper_of(const json& j) {
-  return {j.at("lengthscale").get<std::vector<double>>(), j.at("outputscale"), j.at("noise"),
-          j.at("mean"), j.at("arc")};
+  return {j.at("lengthscale").get<std::vector<double>>(),
+          j.at("outputscale"),
+          j.at("noise"),
+          j.at("mean"),
+          j.at("arc"),
+          j.value("inside", 0.0)};
 }
 
 // What was asked and answered, one JSON object a line, appended; a last line that was cut off when

@@ -1,6 +1,7 @@
 // fold_norms: y = gamma (x - mean) / sqrt(var + epsilon) + beta is x * k + t per channel (Ioffe &
 // Szegedy 2015, section 3.1), and k and t go into the conv or linear layer before it
 // (Jacob et al. 2018, eq. 14).
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops/ops.h"
@@ -108,14 +109,23 @@ class Folder {
 
 }  // namespace
 
+// Each pass makes a net: only those that have something to do.
 Net fold_norms(const Net& net) {
-  const auto is_sparse = [](const Graph&, const Node& node) { return node.op->sparse != nullptr; };
-  const Net dense = sparse::convert(net, sparse::Format::dense, {.which = is_sparse});
+  const auto any = [](const Net& of, auto&& is) { return std::ranges::any_of(of.graph.nodes, is); };
+  const auto is_sparse = [](const Node& node) { return node.op->sparse != nullptr; };
+  const auto is_dropout = [](const Node& node) { return node.op == &dropout_op; };
+  Net plain = net;
+  if (any(net, is_sparse))
+    plain =
+        sparse::convert(net, sparse::Format::dense,
+                        {.which = [&](const Graph&, const Node& node) { return is_sparse(node); }});
+  plain = fold_constants(plain, true);
   // Dropout first, so that it does not stand between a layer and its batch-norm.
-  const Net plain = rewrite(fold_constants(dense, true), [](Rewriter& to, Id id) {
-    const Node& node = to.old(id);
-    return node.op == &dropout_op ? to.now(node.in[0]) : to.copy(id);
-  });
+  if (any(plain, is_dropout))
+    plain = rewrite(plain, [&](Rewriter& to, Id id) {
+      const Node& node = to.old(id);
+      return is_dropout(node) ? to.now(node.in[0]) : to.copy(id);
+    });
   Folder folder(plain);
   return rewrite(plain, [&](Rewriter& to, Id id) { return folder.visit(to, id); });
 }

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <queue>
 
 #include "tensor/error.h"
 
@@ -28,22 +29,37 @@ Values corner_of(const std::vector<Values>& rows, const std::vector<size_t>& whi
   return high;
 }
 
-// Of one rank, the one that adds most to those before it first.
-void append_by_volume(const std::vector<Values>& rows, std::vector<size_t> rank,
-                      const Values& corner, std::vector<size_t>& order) {
+// What a point adds to the volume of others.
+double gain(const Values& point, std::vector<Values> others, const Values& corner) {
+  double box = 1;
+  for (size_t k = 0; k < point.size(); ++k) box *= corner[k] - point[k];
+  for (Values& other : others)
+    for (size_t k = 0; k < point.size(); ++k) other[k] = std::max(other[k], point[k]);
+  return others.empty() ? box : box - hypervolume(others, corner);
+}
+
+// Of one rank, the one that adds most to those before it first, until there are `count`. Gains only
+// shrink as others are chosen: one that is out of date but no longer the greatest can wait.
+void append_by_volume(const std::vector<Values>& rows, const std::vector<size_t>& rank,
+                      const Values& corner, size_t count, std::vector<size_t>& order) {
+  struct Waiting {
+    double gain;
+    size_t at, age;  // in the rank; how many were chosen when the gain was worked out
+    bool operator<(const Waiting& o) const { return gain != o.gain ? gain < o.gain : at > o.at; }
+  };
   std::vector<Values> chosen;
-  while (!rank.empty()) {
-    size_t best = 0;
-    double most = -1;
-    for (size_t k = 0; k < rank.size(); ++k) {
-      chosen.push_back(rows[rank[k]]);
-      const double with = hypervolume(chosen, corner);
-      chosen.pop_back();
-      if (with > most) most = with, best = k;
+  std::priority_queue<Waiting> queue;
+  for (size_t k = 0; k < rank.size(); ++k) queue.push({gain(rows[rank[k]], {}, corner), k, 0});
+  while (!queue.empty() && order.size() < count) {
+    Waiting best = queue.top();
+    queue.pop();
+    const Values& row = rows[rank[best.at]];
+    if (best.age < chosen.size()) {
+      queue.push({gain(row, chosen, corner), best.at, chosen.size()});
+      continue;
     }
-    chosen.push_back(rows[rank[best]]);
-    order.push_back(rank[best]);
-    rank.erase(rank.begin() + long(best));
+    chosen.push_back(row);
+    order.push_back(rank[best.at]);
   }
 }
 
@@ -59,23 +75,24 @@ std::vector<int> rungs_of(int least, int most, double eta) {
   return rungs;
 }
 
-std::vector<size_t> promotion_order(const std::vector<Values>& rows) {
+std::vector<size_t> promotion_order(const std::vector<Values>& rows, size_t count) {
   std::vector<size_t> order, left, last;
   for (size_t i = 0; i < rows.size(); ++i) (has_nan(rows[i]) ? last : left).push_back(i);
   if (!left.empty()) {
     const Values corner = corner_of(rows, left);
-    while (!left.empty()) {
+    while (!left.empty() && order.size() < count) {
       std::vector<size_t> rank, rest;
       for (const size_t i : left) {
         const bool beaten = std::any_of(left.begin(), left.end(),
                                         [&](size_t j) { return dominates(rows[j], rows[i]); });
         (beaten ? rest : rank).push_back(i);
       }
-      append_by_volume(rows, std::move(rank), corner, order);
+      append_by_volume(rows, rank, corner, count, order);
       left = std::move(rest);
     }
   }
   order.insert(order.end(), last.begin(), last.end());
+  order.resize(std::min(count, order.size()));
   return order;
 }
 
@@ -100,8 +117,8 @@ std::vector<Asha::Promotion> Asha::candidates() const {
     if (gone >= quota) continue;
     std::vector<Values> rows;
     for (const Entry& e : entries) rows.push_back(e.values);
-    const std::vector<size_t> order = promotion_order(rows);
-    for (size_t k = 0; k < quota && gone < quota; ++k) {
+    const std::vector<size_t> order = promotion_order(rows, quota);
+    for (size_t k = 0; k < order.size() && gone < quota; ++k) {
       const Entry& e = entries[order[k]];
       if (e.promoted || has_nan(e.values)) continue;
       found.push_back({e.trial, rung + 1});

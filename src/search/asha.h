@@ -2,6 +2,7 @@
 // parallel hyperparameter tuning", MLSys 2020, algorithm 2) for several objectives. Fidelity is
 // epochs; trials wait at rungs, and the best of a rung go on to the next.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -16,8 +17,9 @@ std::vector<int> rungs_of(int least, int most, double eta);
 // Positions of the rows from the best to the worst: by non-dominated rank, within a rank by what
 // each adds to its rank's hypervolume, which is taken anew after each is chosen (the one that adds
 // most first). The box ends a tenth beyond the worst of the rows in each objective, so that early
-// results far from any reference are told apart. NaN comes last; of equals the first.
-std::vector<size_t> promotion_order(const std::vector<Values>& rows);
+// results far from any reference are told apart. NaN comes last; of equals the first. `count`: only
+// so many of the best.
+std::vector<size_t> promotion_order(const std::vector<Values>& rows, size_t count = SIZE_MAX);
 
 // What has been reported so far decides: same reports, same answers.
 class Asha {

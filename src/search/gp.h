@@ -11,10 +11,12 @@ namespace sparlet::search {
 // Kernel: outputscale × Matérn-5/2 of r, r² = sum of one term a dimension, each the squared
 // distance of a Euclidean embedding (so the kernel is positive definite):
 //   number, always active:     (x - x')² / ℓ²
-//   number, conditional:       both active: 2 (1 - cos(πρ(x - x'))) / (πρℓ)², one: 1 / (πρℓ)²,
-//   none: 0
+//   number, conditional:       both active: 2 (1 - cos(πρ(x - x'))) / (πρℓ)²,
+//                              one: (1 + κ² - 2κ cos(πρ(x - ½))) / (πρℓ)², none: 0
 //                              (arc kernel: Swersky et al. 2013, arXiv:1409.4011; an arc of angle
-//                              πρ)
+//                              πρ. Theirs is κ = 0, what is inactive at the centre of the arc; at
+//                              κ = 1 it stands in the middle of the range. It is inferred: how much
+//                              designs of different branches tell of each other)
 //   category:                  [x ≠ x'] / ℓ²; one active: 1 / ℓ², none: 0
 // Inactive values do not matter.
 struct GpHyper {
@@ -23,6 +25,7 @@ struct GpHyper {
   double noise = 1e-2;  // variance, of standardised outputs
   double mean = 0;      // of standardised outputs
   double arc = 0.5;     // ρ
+  double inside = 0;    // κ, 0 to 1
   bool operator==(const GpHyper&) const = default;
 };
 
@@ -90,7 +93,7 @@ class Gp {
 };
 
 // (log marginal likelihood + log priors) / n of standardised outputs, and its gradient by
-// log lengthscales, log outputscale, log noise, mean, log arc (in this order).
+// log lengthscales, log outputscale, log noise, mean, log arc, inside (in this order).
 struct GpObjective {
   double value = 0;
   std::vector<double> gradient;

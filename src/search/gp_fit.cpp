@@ -50,6 +50,7 @@ Bounds bounds_of(size_t dimensions, const GpOptions& options) {
   add(std::log(options.min_noise), std::log(2));  // noise
   add(-5, 5);                                     // mean
   add(std::log(0.05), 0);                         // arc: at most half a circle
+  add(0, 1);                                      // inside
   return b;
 }
 
@@ -73,18 +74,19 @@ std::vector<double> pack(const GpHyper& h) {
   std::vector<double> packed;
   for (double l : h.lengthscale) packed.push_back(std::log(l));
   packed.insert(packed.end(),
-                {std::log(h.outputscale), std::log(h.noise), h.mean, std::log(h.arc)});
+                {std::log(h.outputscale), std::log(h.noise), h.mean, std::log(h.arc), h.inside});
   return packed;
 }
 
 GpHyper unpack(const std::vector<double>& packed) {
-  const size_t d = packed.size() - 4;
+  const size_t d = packed.size() - 5;
   GpHyper h;
   for (size_t i = 0; i < d; ++i) h.lengthscale.push_back(std::exp(packed[i]));
   h.outputscale = std::exp(packed[d]);
   h.noise = std::exp(packed[d + 1]);
   h.mean = packed[d + 2];
   h.arc = std::exp(packed[d + 3]);
+  h.inside = packed[d + 4];
   return h;
 }
 
@@ -99,7 +101,7 @@ std::vector<double> kernel_gradient(const KernelParts& parts, const std::vector<
                                     const GpHyper& h, const Eigen::MatrixXd& w) {
   const size_t d = h.lengthscale.size();
   const Eigen::MatrixXd& e = parts.e;
-  std::vector<double> gradient(d + 4, 0);
+  std::vector<double> gradient(d + 5, 0);
   const Eigen::MatrixXd by_squared = w.cwiseProduct(matern_slope(parts.squared)) * h.outputscale;
   // Sums of W_ij (e_i - e_j)(g_i - g_j), W symmetric, are 2 Σ_i w_i e_i g_i - 2 eᵀ W g, w = W 1.
   const Eigen::VectorXd rows = by_squared.rowwise().sum();
@@ -114,9 +116,11 @@ std::vector<double> kernel_gradient(const KernelParts& parts, const std::vector<
   }
   gradient[d] = w.cwiseProduct(parts.k).sum();
   if (arcs) {
-    const Eigen::MatrixXd g = parts.embedding.by_arc(x, h);
-    gradient[d + 3] =
-        4 * h.arc * (e.cwiseProduct(g).rowwise().sum().dot(rows) - g.cwiseProduct(product).sum());
+    const auto by = [&](const Eigen::MatrixXd& g) {
+      return 4 * (e.cwiseProduct(g).rowwise().sum().dot(rows) - g.cwiseProduct(product).sum());
+    };
+    gradient[d + 3] = h.arc * by(parts.embedding.by_arc(x, h));
+    gradient[d + 4] = by(parts.embedding.by_inside(x, h));
   }
   return gradient;
 }
@@ -129,7 +133,7 @@ GpObjective gp_objective(const GpData& data, const GpHyper& h, const GpOptions& 
   k.diagonal() += diagonal_noise(data, h);
   const Eigen::LLT<Eigen::MatrixXd> factor(k);
   if (factor.info() != Eigen::Success)
-    return {-std::numeric_limits<double>::infinity(), std::vector<double>(d + 4, 0)};
+    return {-std::numeric_limits<double>::infinity(), std::vector<double>(d + 5, 0)};
   const Eigen::VectorXd centred =
       Eigen::Map<const Eigen::VectorXd>(data.y.data(), n).array() - h.mean;
   const Eigen::VectorXd alpha = factor.solve(centred);
@@ -203,7 +207,7 @@ GpHyper maximise(const std::function<GpObjective(const GpHyper&)>& objective, si
   // The priors' typical lengthscale.
   const double typical =
       options.prior == GpOptions::LengthPrior::gamma ? 0.5 : 0.5 * std::sqrt(double(d) + 1);
-  const GpHyper usual{.lengthscale = std::vector<double>(d, typical)};
+  const GpHyper usual{.lengthscale = std::vector<double>(d, typical), .inside = 0.5};
   const std::vector<double> base = inside(pack(start ? *start : usual));
 
   using Function = std::function<double(const std::vector<double>&, std::vector<double>&)>;

@@ -4,6 +4,12 @@
 
 namespace sparlet::search {
 
+namespace {
+
+constexpr double kMiddle = 0.5;  // of a number's range
+
+}  // namespace
+
 Embedding::Embedding(const std::vector<Dimension>& dimensions, const std::vector<Features>& points)
     : dimensions_(dimensions) {
   for (size_t k = 0; k < dimensions.size(); ++k) {
@@ -35,9 +41,11 @@ Eigen::MatrixXd Embedding::embed(const std::vector<Features>& points, const GpHy
         e(row, at + corner) = inverse * M_SQRT1_2;
       } else if (!dimensions_[k].conditional) {
         e(row, at) = active ? x * inverse : 0;
-      } else if (active) {
-        e(row, at) = inverse * std::cos(theta * x) / theta;
-        e(row, at + 1) = inverse * std::sin(theta * x) / theta;
+      } else {
+        const double radius = (active ? 1 : h.inside) * inverse / theta;
+        const double angle = theta * (active ? x : kMiddle);
+        e(row, at) = radius * std::cos(angle);
+        e(row, at + 1) = radius * std::sin(angle);
       }
     }
   }
@@ -51,11 +59,27 @@ Eigen::MatrixXd Embedding::by_arc(const std::vector<Features>& points, const GpH
     if (!arc(k)) continue;
     const double inverse = 1 / h.lengthscale[k];
     for (size_t i = 0; i < points.size(); ++i) {
-      if (!points[i].active[k]) continue;
-      const double x = points[i].x[k];
+      const bool active = points[i].active[k];
+      const double x = active ? points[i].x[k] : kMiddle;
+      const double radius = (active ? 1 : h.inside) * inverse;
       const double c = std::cos(theta * x) / theta, s = std::sin(theta * x) / theta;
-      e(Eigen::Index(i), start_[k]) = inverse * (-M_PI * x * s - c / h.arc);
-      e(Eigen::Index(i), start_[k] + 1) = inverse * (M_PI * x * c - s / h.arc);
+      e(Eigen::Index(i), start_[k]) = radius * (-M_PI * x * s - c / h.arc);
+      e(Eigen::Index(i), start_[k] + 1) = radius * (M_PI * x * c - s / h.arc);
+    }
+  }
+  return e;
+}
+
+Eigen::MatrixXd Embedding::by_inside(const std::vector<Features>& points, const GpHyper& h) const {
+  Eigen::MatrixXd e = Eigen::MatrixXd::Zero(Eigen::Index(points.size()), width_);
+  const double theta = M_PI * h.arc, angle = theta * kMiddle;
+  for (size_t k = 0; k < dimensions_.size(); ++k) {
+    if (!arc(k)) continue;
+    const double radius = 1 / (h.lengthscale[k] * theta);
+    for (size_t i = 0; i < points.size(); ++i) {
+      if (points[i].active[k]) continue;
+      e(Eigen::Index(i), start_[k]) = radius * std::cos(angle);
+      e(Eigen::Index(i), start_[k] + 1) = radius * std::sin(angle);
     }
   }
   return e;

@@ -10,8 +10,8 @@
 namespace sparlet::search {
 
 // Where the coordinates of each dimension stand: a number has one, (x); a conditional one two, a
-// point on an arc or the origin where it is inactive; a category one a value seen and one for
-// "inactive", a corner of a simplex with edges of length 1.
+// point on an arc, or one on the radius to its middle where it is inactive; a category one a value
+// seen and one for "inactive", a corner of a simplex with edges of length 1.
 class Embedding {
  public:
   Embedding(const std::vector<Dimension>&, const std::vector<Features>& points);
@@ -21,6 +21,8 @@ class Embedding {
   Eigen::MatrixXd embed(const std::vector<Features>&, const GpHyper&) const;
   // The derivative by ρ of what embed gives.
   Eigen::MatrixXd by_arc(const std::vector<Features>&, const GpHyper&) const;
+  // And by κ.
+  Eigen::MatrixXd by_inside(const std::vector<Features>&, const GpHyper&) const;
   // The derivative of a point's row by the value of number `k`, as (first coordinate, two entries).
   struct Slope {
     Eigen::Index at = 0;

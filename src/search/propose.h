@@ -13,12 +13,12 @@ namespace sparlet::search {
 using Known = std::function<std::optional<std::vector<double>>(const Point&)>;
 
 struct ProposeOptions {
-  int random = 150;              // fresh points
-  int mutants = 150;             // of the parents
+  int random = 120;              // fresh points
+  int mutants = 120;             // of the parents
   int starts = 4;                // candidates whose numbers climb the acquisition by gradients
   int evaluations = 40;          // of one climb
   bool cheap_known = false;      // known objectives cost microseconds: climb also where there are
-  int survivors = 8;             // that are refined by mutation, where nothing climbs
+  int survivors = 6;             // that are refined by mutation, where nothing climbs
   int rounds = 3, children = 8;  // of that, a survivor
 };
 

@@ -37,7 +37,6 @@ TEST_CASE("asha: promotion by rank, then by what a row adds to the hypervolume")
   CHECK(promotion_order({}).empty());
   // One objective: plain order.
   CHECK(promotion_order({{3}, {1}, {2}}) == std::vector<size_t>{1, 2, 0});
-  // Against brute force: the first k of a rank have the most volume that a greedy choice gets.
   Rng rng(3);
   std::vector<Values> cloud;
   for (int i = 0; i < 30; ++i) cloud.push_back({rng.uniform(), rng.uniform(), rng.uniform()});
@@ -45,6 +44,24 @@ TEST_CASE("asha: promotion by rank, then by what a row adds to the hypervolume")
   std::vector<size_t> first(all.begin(), all.begin() + long(front.size()));
   std::sort(first.begin(), first.end());
   CHECK(first == front);
+  CHECK(promotion_order(cloud, 7) == std::vector<size_t>(all.begin(), all.begin() + 7));
+  // Within the rank, against brute force: none of those left would have added more.
+  Values corner(3);
+  for (size_t k = 0; k < 3; ++k) {
+    double low = 1, high = 0;
+    for (const Values& row : cloud) low = std::min(low, row[k]), high = std::max(high, row[k]);
+    corner[k] = high + 0.1 * (high - low);
+  }
+  std::vector<Values> chosen;
+  for (size_t i = 0; i < front.size(); ++i) {
+    const auto with = [&](size_t row) {
+      std::vector<Values> more = chosen;
+      more.push_back(cloud[row]);
+      return hypervolume(more, corner);
+    };
+    for (size_t j = i + 1; j < front.size(); ++j) CHECK(with(all[i]) >= with(all[j]) - 1e-12);
+    chosen.push_back(cloud[all[i]]);
+  }
 }
 
 TEST_CASE(

@@ -34,7 +34,8 @@ Labelled labelled(int n, Rng& rng) {
 }
 
 GpHyper some_hyper() {
-  return {.lengthscale = {0.4, 0.7, 1.3}, .outputscale = 3, .mean = 0.4, .arc = 0.45};
+  return {
+      .lengthscale = {0.4, 0.7, 1.3}, .outputscale = 3, .mean = 0.4, .arc = 0.45, .inside = 0.6};
 }
 
 }  // namespace
@@ -118,10 +119,11 @@ TEST_CASE("classifier: gradients are those of finite differences") {
     if (k == 3) m.outputscale *= std::exp(by);
     if (k == 5) m.mean += by;
     if (k == 6) m.arc *= std::exp(by);
+    if (k == 7) m.inside += by;
     return classifier_objective(kDimensions, data.x, data.yes, m).value;
   };
-  REQUIRE(at.gradient.size() == 7);
-  for (size_t k = 0; k < 7; ++k) {
+  REQUIRE(at.gradient.size() == 8);
+  for (size_t k = 0; k < 8; ++k) {
     CAPTURE(k);
     const double step = 1e-4, slope = (moved(k, step) - moved(k, -step)) / (2 * step);
     CHECK(at.gradient[k] == doctest::Approx(slope).epsilon(1e-4));

@@ -39,6 +39,7 @@ GpHyper random_hyper(size_t d, Rng& rng) {
   h.noise = 0.01 + 0.1 * rng.uniform();
   h.mean = rng.normal();
   h.arc = rng.uniform(0.1, 0.9);
+  h.inside = rng.uniform(0.1, 0.9);
   return h;
 }
 
@@ -108,7 +109,7 @@ TEST_CASE("GP: gradients equal finite differences, masks and categories included
     const GpOptions options{.prior = prior};
     const GpHyper h = random_hyper(kMixed.size(), rng);
     const GpObjective at = gp_objective(kMixed, x, y, h, options);
-    REQUIRE(at.gradient.size() == 10);
+    REQUIRE(at.gradient.size() == 11);
     for (size_t i = 0; i < at.gradient.size(); ++i) {
       const auto moved = [&](double step) {
         GpHyper m = h;
@@ -117,6 +118,7 @@ TEST_CASE("GP: gradients equal finite differences, masks and categories included
         if (i == 7) m.noise *= std::exp(step);
         if (i == 8) m.mean += step;
         if (i == 9) m.arc *= std::exp(step);
+        if (i == 10) m.inside += step;
         return gp_objective(kMixed, x, y, m, options).value;
       };
       CAPTURE(i);
@@ -213,6 +215,28 @@ TEST_CASE("GP: the kernel is positive semidefinite under any mask, and blind to 
       for (size_t c = 0; c < kMixed.size(); ++c)
         if (!f.active[c]) f.x[c] = 0.7;
     CHECK(gp_kernel(kMixed, x, h) == rows);
+  }
+}
+
+TEST_CASE("GP: the kernel of a conditional number is the formula of gp.h") {
+  const std::vector<Dimension> one = {{.conditional = true}};
+  const Features a{.x = {0.2}, .active = {1}}, b{.x = {0.9}, .active = {1}};
+  const Features off{.x = {0.3}, .active = {0}};
+  for (const double inside : {0.0, 0.4, 1.0}) {
+    const GpHyper h{.lengthscale = {0.7}, .outputscale = 2.5, .arc = 0.6, .inside = inside};
+    const double angle = M_PI * h.arc, radius = 1 / (angle * h.lengthscale[0]);
+    const auto matern = [&](double squared) {
+      const double r = std::sqrt(5 * squared);
+      return h.outputscale * (1 + r + r * r / 3) * std::exp(-r);
+    };
+    const auto k = gp_kernel(one, {a, b, off, off}, h);
+    const auto apart = [&](double x) {
+      return radius * radius * (1 + inside * inside - 2 * inside * std::cos(angle * (x - 0.5)));
+    };
+    CHECK(k[0][1] == doctest::Approx(matern(2 * radius * radius * (1 - std::cos(angle * 0.7)))));
+    CHECK(k[0][2] == doctest::Approx(matern(apart(0.2))));
+    CHECK(k[1][2] == doctest::Approx(matern(apart(0.9))));
+    CHECK(k[2][3] == doctest::Approx(h.outputscale));
   }
 }
 

@@ -1,15 +1,16 @@
 // Hypervolume by trials of the optimiser and its baselines on test problems.
 //
 //   bo table  [--problems a,b] [--methods a,b] [--seeds N] [--trials N] [--batch Q] [--first SEED]
-//             [--init N] [--all-gp] [--no-mask] [--marks 30,60,100]
+//             [--init N] [--all-gp] [--no-mask | --middle] [--marks 30,60,100]
 //
 //   bo cost   [--sizes 100x2,500x4,2000x2,1000x4]
 //
 // cost: mean seconds of 50 proposals in a row behind that many answers, d = 6, that many
 // objectives; and the memory of the process so far. table: one line a problem and method: medians
 // [min, max] over seeds after so many evaluations, and seconds a proposal behind the initial ones.
-// Of one objective it is the regret. --all-gp: learn what is known; --no-mask: treat inactive
-// parameters as active; --batch: so many trials always pending.
+// Of one objective it is the regret. --all-gp: learn what is known; --no-mask: the model knows of
+// no conditions, and what is inactive has any value; --middle: what is inactive stands in the
+// middle of its range; --batch: so many trials always pending.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
@@ -30,7 +31,7 @@ namespace {
 struct Args {
   std::vector<std::string> problems = problem_names(), methods = {"ehvi"};
   int seeds = 10, trials = 100, batch = 1, first = 1, init = 0;
-  bool all_gp = false, mask = true;
+  bool all_gp = false, mask = true, middle = false;
   std::vector<int> marks = {30, 60, 100};
   std::vector<std::string> sizes = {"100x2", "1000x4", "500x4", "2000x2"};
 };
@@ -55,7 +56,7 @@ struct Trace {
 
 Trace run(const TestProblem& test, const Args& args, const std::string& method, uint64_t seed) {
   OptimizerOptions options{.method = method_from(method), .initial = args.init, .seed = seed};
-  options.surrogate.mask = args.mask;
+  options.surrogate.mask = !args.middle;
   Optimizer optimizer(test.problem, options);
   Trace trace;
   double spent = 0, least = INFINITY;
@@ -102,12 +103,13 @@ void table(const Args& args) {
   for (const std::string& name : args.problems) {
     TestProblem test = problem_of(name);
     if (args.all_gp) test = all_learnt(std::move(test));
+    if (!args.mask) test = flat(std::move(test));
     for (const std::string& method : args.methods) {
       std::vector<Trace> traces;
       for (int s = 0; s < args.seeds; ++s)
         traces.push_back(run(test, args, method, uint64_t(args.first + s)));
-      fmt::print("| {} | {}{}{}{} | {} |", name, method, args.all_gp ? ", all learnt" : "",
-                 args.mask ? "" : ", no mask",
+      fmt::print("| {} | {}{}{}{}{} | {} |", name, method, args.all_gp ? ", all learnt" : "",
+                 args.mask ? "" : ", no mask", args.middle ? ", in the middle" : "",
                  args.batch > 1 ? fmt::format(", {} pending", args.batch) : "", args.seeds);
       for (const int mark : args.marks) {
         std::vector<double> at;
@@ -187,6 +189,10 @@ Args parse(int argc, char** argv) {
     }
     if (option == "--no-mask") {
       args.mask = false;
+      continue;
+    }
+    if (option == "--middle") {
+      args.middle = true;
       continue;
     }
     require(i + 1 < argc, "{}: a value is missing", option);

@@ -229,4 +229,11 @@ TestProblem all_learnt(TestProblem p) {
   return p;
 }
 
+TestProblem flat(TestProblem p) {
+  std::vector<Parameter> parameters = p.problem.space.parameters();
+  for (Parameter& parameter : parameters) parameter.when.clear();
+  p.problem.space = Space(parameters, p.problem.space.constraints());
+  return p;
+}
+
 }  // namespace bo

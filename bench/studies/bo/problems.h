@@ -24,5 +24,8 @@ std::vector<std::string> problem_names();
 
 // The same with every objective learnt.
 TestProblem all_learnt(TestProblem);
+// The same in a flat space: every parameter always active, as where a model knows of no conditions.
+// What is inactive then has a value, which matters to the model alone.
+TestProblem flat(TestProblem);
 
 }  // namespace bo

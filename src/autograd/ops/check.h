@@ -11,10 +11,28 @@
 
 namespace sparlet {
 
-// "c1 (conv2d)"
-inline std::string place(const Node& node) {
-  return fmt::format("{} ({})", node.name, node.op->name);
-}
+// "c1 (conv2d)", written only where there is a message: a check that holds costs no text. A search
+// builds hundreds of nets a proposal.
+struct Place {
+  const Node& node;
+  operator std::string() const;
+};
+inline Place place(const Node& node) { return {node}; }
+
+}  // namespace sparlet
+
+template <>
+struct fmt::formatter<sparlet::Place> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  template <class Context>
+  auto format(const sparlet::Place& p, Context& context) const {
+    return fmt::format_to(context.out(), "{} ({})", p.node.name, p.node.op ? p.node.op->name : "?");
+  }
+};
+
+namespace sparlet {
+
+inline Place::operator std::string() const { return fmt::format("{}", *this); }
 
 // How the op is called, "x, w[, b]", and how many inputs that allows.
 struct Wanted {
@@ -28,8 +46,9 @@ inline void check_call(const Node& node, std::span<const Type> in, const Wanted&
   require(in.size() >= wanted.least && in.size() <= wanted.most,
           "{}: wants inputs ({}), found {} of them", place(node), wanted.inputs, in.size());
   for (const auto& [key, value] : node.attrs)
-    require(std::ranges::find(wanted.attrs, key) != wanted.attrs.end(), "{}: no attribute '{}'{}",
-            place(node), key, did_you_mean(key, std::span<const std::string_view>(wanted.attrs)));
+    if (std::ranges::find(wanted.attrs, key) == wanted.attrs.end())
+      fail("{}: no attribute '{}'{}", place(node), key,
+           did_you_mean(key, std::span<const std::string_view>(wanted.attrs)));
 }
 
 inline void check_f32(const Node& node, std::span<const Type> in, size_t i) {
@@ -45,8 +64,9 @@ inline void check(const Node& node, std::span<const Type> in, const Wanted& want
 
 // Throws unless the input is a map (c,h,w) that differs from sample to sample.
 inline void check_map(const Node& node, const Type& x) {
-  require(x.batched && x.shape.rank() == 3, "{}: wants a map (c,h,w) of each sample, found {}{}",
-          place(node), to_string(x.shape), x.batched ? "" : " that is the same for all");
+  if (!x.batched || x.shape.rank() != 3)
+    fail("{}: wants a map (c,h,w) of each sample, found {}{}", place(node), to_string(x.shape),
+         x.batched ? "" : " that is the same for all");
 }
 
 inline int64_t no_macs(const Node&, std::span<const Type>) { return 0; }

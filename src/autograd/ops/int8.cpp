@@ -41,10 +41,10 @@ void check_inputs(const Node& node, std::span<const Type> in, size_t wanted) {
 
 void check_constant(const Node& node, std::span<const Type> in, size_t k, DType dtype,
                     const Shape& shape) {
-  require(!in[k].batched && in[k].dtype == dtype && in[k].shape == shape,
-          "{}: input {} is {}{} {}, wanted constant {} {}", place(node), k,
-          in[k].batched ? "batched " : "", name_of(in[k].dtype), to_string(in[k].shape),
-          name_of(dtype), to_string(shape));
+  if (!in[k].batched && in[k].dtype == dtype && in[k].shape == shape) return;
+  fail("{}: input {} is {}{} {}, wanted constant {} {}", place(node), k,
+       in[k].batched ? "batched " : "", name_of(in[k].dtype), to_string(in[k].shape),
+       name_of(dtype), to_string(shape));
 }
 
 uint32_t bits_of(float value) { return std::bit_cast<uint32_t>(value); }

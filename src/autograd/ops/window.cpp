@@ -26,14 +26,11 @@ Window window_of(const Node& node, const Shape& x, int64_t kh, int64_t kw,
     require(window.dilation[size_t(i)] >= 1, "{}: dilation {}, wanted at least 1", place(node),
             window.dilation[size_t(i)]);
   }
-  require(window.out_h() >= 1 && window.out_w() >= 1,
-          "{}: the map {} with padding [{},{},{},{}] is smaller than the window {}x{}{}",
-          place(node), to_string(x), window.pad[0], window.pad[1], window.pad[2], window.pad[3], kh,
-          kw,
-          window.dilation == std::array<int64_t, 2>{1, 1}
-              ? ""
-              : fmt::format(" of dilation [{},{}]", window.dilation[0], window.dilation[1]));
-  return window;
+  if (window.out_h() >= 1 && window.out_w() >= 1) return window;
+  const auto [dh, dw] = window.dilation;
+  fail("{}: the map {} with padding [{},{},{},{}] is smaller than the window {}x{}{}", place(node),
+       to_string(x), window.pad[0], window.pad[1], window.pad[2], window.pad[3], kh, kw,
+       dh == 1 && dw == 1 ? "" : fmt::format(" of dilation [{},{}]", dh, dw));
 }
 
 Window pool_window(const Node& node, const Shape& x) {
