@@ -81,6 +81,7 @@ class Proposer {
   // Successive halving (promotion.cpp).
   std::vector<Asha::Promotion> promotions(const Round&) const;
   void automatic(Round&);
+  bool owes_promotions(const Round&);
   bool converged(const Round&) const;
   double work(const Point&, double epochs);
 

@@ -37,6 +37,20 @@ double Proposer::work(const Point& point, double epochs) {
   return (kOverhead + double(cache_[to_text(point)].macs)) * epochs;
 }
 
+// Halving gives every rung the same share of the work. Half of what is due to those above the first
+// goes there whatever the model thinks of it: else morphs of hardly trained nets, which cost an
+// epoch each, can win every time, and the model never learns what training on brings.
+bool Proposer::owes_promotions(const Round& round) {
+  double first = 0, later = 0;
+  for (const Trial& t : round.trials) {
+    if (t.status == Status::infeasible) continue;
+    const int begun = t.before.empty() ? t.epochs : t.before.front().epochs;
+    first += work(t.point, begun);
+    later += work(t.point, t.epochs - begun);
+  }
+  return later < 0.5 * double(plan_.rungs.size() - 1) * first;
+}
+
 // Each candidate's expected improvement, over what has been achieved, of its full training, for
 // the work that is left until then. It then gets its next share of epochs, and competes again. Cf.
 // Swersky, Snoek & Adams, "Freeze-thaw Bayesian optimization", 2014 (arXiv:1406.3896).
@@ -58,7 +72,7 @@ void Proposer::automatic(Round& round) {
     const double score = model.score(t->point, *values) - std::log(work(t->point, left));
     if (!promoted || score > best) best = score, promoted = p;
   }
-  if (more) {
+  if (more && !(promoted && owes_promotions(round))) {
     Rng rng(mix(round.rng.state(), 2));
     const Morphs made = config_.search.morphisms ? morphs(round, rng) : Morphs{};
     const Trial* parent = nullptr;
