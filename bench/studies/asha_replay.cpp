@@ -34,7 +34,7 @@ Outcome replay(const std::vector<DigitsRow>& rows, const std::vector<Objective>&
   for (size_t i = order.size(); i > 1; --i)
     std::swap(order[i - 1], order[size_t(rng.below(int64_t(i)))]);
   const int most = int(rows[0].errors.size());
-  Asha asha(rungs_of(least, most, eta), eta);
+  Asha asha(rungs_of(least, most, eta), eta, {false, true, true});
   Outcome out;
   std::vector<Values> finished;
   for (size_t begun = 0;;) {

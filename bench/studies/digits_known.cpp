@@ -37,7 +37,7 @@ struct Study {
       const DigitsRow& row = rows[place.at(to_text(p))];
       return std::optional(std::vector<double>{NAN, row.size, row.memory});
     };
-    Models models(space, config.objectives, {true, !known_costs, !known_costs});
+    Models models(space, config.objectives, {true, !known_costs, !known_costs}, {.known = known});
     std::vector<Observation> seen;
     std::set<std::string> texts;
     std::vector<Values> values;

@@ -167,7 +167,7 @@ void add_optimize(CLI::App& app, OptimizeArgs& a) {
       "optimize", "any black box: writes points and reads values as JSON lines (docs/cli.md)");
   c.add_option("space", a.space, "TOML file of parameters, constraints and objectives")->required();
   c.add_option("--trials", a.trials, "in all")->capture_default_str();
-  c.add_option("--init", a.init, "Sobol points before the method; 0: 2 (d + 1), at most 30")
+  c.add_option("--init", a.init, "Sobol points before the method; 0: 2 (d + 1), at most 20")
       ->capture_default_str();
   c.add_option("--batch", a.batch, "trials that wait for answers at a time")->capture_default_str();
   c.add_option("--seed", a.seed)->capture_default_str();

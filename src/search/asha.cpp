@@ -96,7 +96,8 @@ std::vector<size_t> promotion_order(const std::vector<Values>& rows, size_t coun
   return order;
 }
 
-Asha::Asha(std::vector<int> rungs, double eta) : rungs_(std::move(rungs)), eta_(eta) {
+Asha::Asha(std::vector<int> rungs, double eta, std::vector<bool> exact)
+    : rungs_(std::move(rungs)), eta_(eta), exact_(std::move(exact)) {
   assert(!rungs_.empty());
   require(eta > 1, "asha: eta {}, wanted more than 1", eta);
   reached_.resize(rungs_.size());
@@ -107,6 +108,22 @@ void Asha::report(int trial, size_t rung, Values values, bool promoted) {
   reached_[rung].push_back({trial, std::move(values), promoted});
 }
 
+// Positions in order of promotion: first of those that can still add to the hypervolume.
+std::vector<size_t> Asha::best_of(const std::vector<Entry>& entries, size_t count) const {
+  std::vector<size_t> within, beyond, order;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    bool in = !has_nan(entries[i].values);
+    for (size_t k = 0; k < exact_.size(); ++k) in = in && !(exact_[k] && entries[i].values[k] >= 1);
+    (in ? within : beyond).push_back(i);
+  }
+  for (const std::vector<size_t>& part : {within, beyond}) {
+    std::vector<Values> rows;
+    for (const size_t i : part) rows.push_back(entries[i].values);
+    for (const size_t k : promotion_order(rows, count - order.size())) order.push_back(part[k]);
+  }
+  return order;
+}
+
 std::vector<Asha::Promotion> Asha::candidates() const {
   std::vector<Promotion> found;
   for (size_t rung = rungs_.size() - 1; rung-- > 0;) {
@@ -115,9 +132,7 @@ std::vector<Asha::Promotion> Asha::candidates() const {
     auto gone = size_t(
         std::count_if(entries.begin(), entries.end(), [](const Entry& e) { return e.promoted; }));
     if (gone >= quota) continue;
-    std::vector<Values> rows;
-    for (const Entry& e : entries) rows.push_back(e.values);
-    const std::vector<size_t> order = promotion_order(rows, quota);
+    const std::vector<size_t> order = best_of(entries, quota);
     for (size_t k = 0; k < order.size() && gone < quota; ++k) {
       const Entry& e = entries[order[k]];
       if (e.promoted || has_nan(e.values)) continue;

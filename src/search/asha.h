@@ -24,8 +24,11 @@ std::vector<size_t> promotion_order(const std::vector<Values>& rows, size_t coun
 // What has been reported so far decides: same reports, same answers.
 class Asha {
  public:
-  // Rungs rise. Of the n at a rung, floor(n / eta) go on. REQUIRES at least one rung
-  Asha(std::vector<int> rungs, double eta);
+  // Rungs rise. Of the n at a rung, floor(n / eta) go on. `exact`: by objective, whether training
+  // does not change it; what is beyond the reference of such a one (1, normalised) can add nothing,
+  // however long it trains, and comes after all that may. Empty: none is. REQUIRES at least one
+  // rung
+  Asha(std::vector<int> rungs, double eta, std::vector<bool> exact = {});
 
   const std::vector<int>& rungs() const { return rungs_; }
   // Normalised objectives of a trial that has been trained to this rung. A trial that cannot go on
@@ -47,8 +50,10 @@ class Asha {
     Values values;
     bool promoted = false;
   };
+  std::vector<size_t> best_of(const std::vector<Entry>&, size_t count) const;
   std::vector<int> rungs_;
   double eta_;
+  std::vector<bool> exact_;
   std::vector<std::vector<Entry>> reached_;  // by rung
 };
 

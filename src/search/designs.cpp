@@ -54,7 +54,7 @@ void Proposer::sobol(Round& round) {
   }
 }
 
-Surrogate Proposer::surrogate(const Round& round, bool achieved) const {
+Surrogate Proposer::surrogate(const Round& round, bool achieved) {
   std::vector<Observation> observations;
   std::vector<Point> pending;
   for (const Trial* t : round.view.pending) pending.push_back(t->point);
@@ -76,7 +76,8 @@ Surrogate Proposer::surrogate(const Round& round, bool achieved) const {
                                    : m.value(config_.objectives[k].name));
     observations.push_back({t->point, std::move(values), fidelity});
   }
-  SurrogateOptions options{.achieved = achieved};
+  SurrogateOptions options{.achieved = achieved,
+                           .known = [this](const Point& p) { return known(p); }};
   if (plan_.method == "chebyshev") options.acquisition = Acquisition::chebyshev;
   if (plan_.method == "thompson") options.acquisition = Acquisition::thompson;
   Rng rng = round.rng;

@@ -17,6 +17,8 @@ size_t fit_interval(size_t n) {
 }
 
 constexpr size_t kMostLabels = 400;  // that the classifier takes
+// Known objectives as inputs, between ideal and reference 0 to 1.
+constexpr double kLeastKnown = -1, kMostKnown = 2, kUnknown = 0.5;
 
 bool feasible(const Observation& o) { return !o.values.empty(); }
 
@@ -54,8 +56,20 @@ Features Models::masked(Features f) const {
   return f;
 }
 
-Features Models::input(Features f, double fidelity) const {
+std::vector<size_t> Models::known_inputs() const {
+  std::vector<size_t> inputs;
+  for (size_t k = 0; options_.known && k < learned_.size(); ++k)
+    if (!learned_[k]) inputs.push_back(k);
+  return inputs;
+}
+
+Features Models::input(Features f, std::span<const double> known, double fidelity) const {
   f = masked(std::move(f));
+  for (const size_t k : known_inputs()) {
+    const double value = known.empty() ? kUnknown : normalised(objectives_[k], known[k]);
+    f.x.push_back(std::clamp(value, kLeastKnown, kMostKnown));
+    f.active.push_back(1);
+  }
   if (lowest_fidelity_ < 1) {
     f.x.push_back(1 - std::log(std::min(fidelity, 1.0)) / std::log(lowest_fidelity_));
     f.active.push_back(1);
@@ -64,7 +78,8 @@ Features Models::input(Features f, double fidelity) const {
 }
 
 Features Models::features(const Point& point, double fidelity) const {
-  return input(space_->features(point), fidelity);
+  const auto known = known_inputs().empty() ? std::nullopt : options_.known(point);
+  return input(space_->features(point), known ? *known : std::vector<double>{}, fidelity);
 }
 
 double Models::target(size_t objective, double value) const {
@@ -123,6 +138,7 @@ void Models::fit(const std::vector<Observation>& all, Rng* rng) {
   lowest_fidelity_ = 1;
   for (const Observation& o : all) lowest_fidelity_ = std::min(lowest_fidelity_, o.fidelity);
   std::vector<Dimension> dimensions = this->dimensions();
+  dimensions.resize(dimensions.size() + known_inputs().size());
   if (lowest_fidelity_ < 1) dimensions.push_back({});
   std::vector<Features> x;
   for (const Observation& o : all)

@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 8> kMethods = {"ehvi",  "chebyshev", "tho
                                                       "sobol", "nsga2",     "aging",    "local"};
 // Streams of random numbers, one a use.
 constexpr uint64_t kSobolStream = 201, kFitStream = 202, kProposalStream = 203;
-constexpr int kMostInitial = 30;
+constexpr int kMostInitial = 20;
 constexpr int kTries = 200;              // for a point that is new and usable
 constexpr uint32_t kSobolTries = 20000;  // places of the sequence without one
 
@@ -70,6 +70,7 @@ Optimizer::Optimizer(Problem problem, OptimizerOptions options)
   const bool all =
       std::find(problem_.learned.begin(), problem_.learned.end(), false) == problem_.learned.end();
   require(all || bool(problem_.known), "optimizer: nothing gives the known objectives");
+  if (!all) options_.surrogate.known = problem_.known;
   if (!problem_.known)
     problem_.known = [m](const Point&) { return std::optional(std::vector<double>(m, NAN)); };
   for (const Objective& o : problem_.objectives) {

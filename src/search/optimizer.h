@@ -17,7 +17,7 @@ Method method_from(std::string_view name);  // throws Error naming the nearest
 
 struct OptimizerOptions {
   Method method = Method::ehvi;
-  int initial = 0;  // Sobol points before the method; 0: 2 (d + 1), at most 30
+  int initial = 0;  // Sobol points before the method; 0: 2 (d + 1), at most 20
   uint64_t seed = 1;
   // Over once the last `patience` answers have grown the hypervolume by less than this share; 0:
   // never.

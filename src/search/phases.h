@@ -76,7 +76,7 @@ class Proposer {
   };
   Morphs morphs(Round&, Rng&);
   std::optional<Proposal> propose_new(Round&, const Surrogate&);
-  Surrogate surrogate(const Round&, bool achieved = false) const;
+  Surrogate surrogate(const Round&, bool achieved = false);
   std::optional<std::vector<double>> known(const Point&);
   // Successive halving (promotion.cpp).
   std::vector<Asha::Promotion> promotions(const Round&) const;

@@ -13,7 +13,9 @@ constexpr double kOverhead = 50000;
 
 std::vector<Asha::Promotion> Proposer::promotions(const Round& round) const {
   if (plan_.rungs.empty()) return {};
-  Asha asha(plan_.rungs, plan_.eta);
+  std::vector<bool> exact = learned_;
+  exact.flip();
+  Asha asha(plan_.rungs, plan_.eta, exact);
   std::map<int, int> highest;  // rung that a trial has been sent to
   for (const Trial& t : round.trials) highest[t.arm] = t.rung;
   std::vector<const Trial*> known = round.view.seen;

@@ -8,17 +8,13 @@
 
 namespace sparlet::search {
 
-// Raw values of the known objectives of a candidate (NaN for learnt ones), or none where it cannot
-// be built. Called often: keep it to a few ms.
-using Known = std::function<std::optional<std::vector<double>>(const Point&)>;
-
 struct ProposeOptions {
-  int random = 120;              // fresh points
-  int mutants = 120;             // of the parents
+  int random = 80;               // fresh points
+  int mutants = 80;              // of the parents
   int starts = 4;                // candidates whose numbers climb the acquisition by gradients
   int evaluations = 40;          // of one climb
   bool cheap_known = false;      // known objectives cost microseconds: climb also where there are
-  int survivors = 6;             // that are refined by mutation, where nothing climbs
+  int survivors = 5;             // that are refined by mutation, where nothing climbs
   int rounds = 3, children = 8;  // of that, a survivor
 };
 

@@ -123,8 +123,8 @@ std::vector<double> Surrogate::scores(const std::vector<Point>& points,
   for (const auto& belief : y)
     result.push_back(ehvi_ ? ehvi_->log_value(belief) : std::log(chebyshev_score(belief)));
   if (models_->feasibility()) {
-    if (!x.empty() && x[0].x.size() > models_->space().dimensions().size())
-      for (Features& f : x) f.x.pop_back(), f.active.pop_back();  // no fidelity there
+    const size_t own = models_->space().dimensions().size();
+    for (Features& f : x) f.x.resize(own), f.active.resize(own);  // no costs or fidelity there
     const std::vector<double> log = models_->feasibility()->log_probability(x);
     for (size_t i = 0; i < points.size(); ++i) result[i] += kCaution * log[i];
   }
@@ -135,25 +135,33 @@ ScoreSlope Surrogate::score_slope(const Features& at, std::span<const double> kn
                                   const std::vector<std::vector<double>>& known_slopes) const {
   const auto& learned = models_->learned();
   const size_t m = learned.size(), d = at.x.size();
-  const Features x = models_->input(at);
+  const Features x = models_->input(at, known);
+  const std::vector<size_t> inputs = models_->known_inputs();
   std::vector<Belief> y(m);
   std::vector<std::vector<double>> mean(m, std::vector<double>(d, 0)), sigma = mean;
+  for (size_t k = 0; k < m; ++k) {
+    if (learned[k]) continue;
+    const Objective& o = models_->objectives()[k];
+    y[k].mean = normalised(o, known[k]);
+    if (known_slopes.empty()) continue;
+    const double step = 1e-6 * std::abs(known[k]) + 1e-12;
+    const double by_raw = (normalised(o, known[k] + step) - y[k].mean) / step;
+    for (size_t c = 0; c < d; ++c) mean[k][c] = by_raw * known_slopes[k][c];
+  }
   size_t model = 0;
   for (size_t k = 0; k < m; ++k) {
-    if (!learned[k]) {
-      const Objective& o = models_->objectives()[k];
-      y[k].mean = normalised(o, known[k]);
-      if (known_slopes.empty()) continue;
-      const double step = 1e-6 * std::abs(known[k]) + 1e-12;
-      const double by_raw = (normalised(o, known[k] + step) - y[k].mean) / step;
-      for (size_t c = 0; c < d; ++c) mean[k][c] = by_raw * known_slopes[k][c];
-      continue;
-    }
+    if (!learned[k]) continue;
     const PredictionSlope p = gp(model++).predict_slope(x);
     y[k] = {p.at.mean, sigma_of(p.at)};
     for (size_t c = 0; c < d; ++c) {
-      mean[k][c] = p.mean[c];
-      sigma[k][c] = p.variance[c] / (2 * y[k].sigma);
+      double by_mean = p.mean[c], by_variance = p.variance[c];
+      for (size_t i = 0; i < inputs.size(); ++i) {      // by way of the costs
+        if (x.x[d + i] != y[inputs[i]].mean) continue;  // at its bound
+        by_mean += p.mean[d + i] * mean[inputs[i]][c];
+        by_variance += p.variance[d + i] * mean[inputs[i]][c];
+      }
+      mean[k][c] = by_mean;
+      sigma[k][c] = by_variance / (2 * y[k].sigma);
     }
   }
   const EhviSlope e = ehvi_->log_slope(y);

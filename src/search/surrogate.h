@@ -1,5 +1,6 @@
 // Models of what is learnt beside exact values of what is known, and what they make of a candidate.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -19,6 +20,10 @@ struct Observation {
   std::vector<double> noise = {};  // known variances, one an objective, in its unit squared
 };
 
+// Raw values of the known objectives of a candidate (NaN for learnt ones), or none where it cannot
+// be built. Called often: keep it to a few ms.
+using Known = std::function<std::optional<std::vector<double>>(const Point&)>;
+
 // ehvi: log of the expected hypervolume improvement. chebyshev: log of the expected improvement of
 // a random augmented Chebyshev scalarisation (ParEGO; SpArSe's way). thompson: improvement of the
 // hypervolume by one joint draw from the posterior.
@@ -33,6 +38,9 @@ struct SurrogateOptions {
   bool achieved = false;
   double rho = 0.05;  // chebyshev
   int draws = 64;     // Monte Carlo: of chebyshev where more than one objective is learnt
+  // Makes known objectives inputs of the models beside the parameters: what a net costs says much
+  // of what it can learn. Empty: they are not.
+  Known known = {};
 };
 
 // GPs on the learnt objectives (normalised). Targets worse than the reference are compressed by a
@@ -53,9 +61,13 @@ class Models {
   const std::vector<Gp>& models() const { return models_; }  // of the learnt ones, in order
   const std::optional<Classifier>& feasibility() const { return feasible_; }  // after failures
   const Space& space() const { return *space_; }
-  // Input of the models: the point's features and, where fidelities differ, the fidelity.
+  // Input of the models: the point's features, known objectives where options say so, and, where
+  // fidelities differ, the fidelity.
   Features features(const Point&, double fidelity = 1) const;
-  Features input(Features, double fidelity = 1) const;  // of a point's features
+  // Of a point's features and raw known values (read where they are inputs).
+  Features input(Features, std::span<const double> known, double fidelity = 1) const;
+  // By known objective that is an input: which, in the order of the inputs behind the parameters.
+  std::vector<size_t> known_inputs() const;
   // A normalised value as the models see it.
   double target(size_t objective, double normalised) const;
   // Values as the models believe them, of all feasible observations at full fidelity, or at their

@@ -203,3 +203,76 @@ TEST_CASE("several learnt objectives by Monte Carlo, none exactly; both order ca
   }
   CHECK(agree >= pairs * 3 / 4);
 }
+
+namespace {
+
+// Error that its cost alone decides; the cost is a known product of two parameters.
+struct Costly {
+  Space space{{{.name = "a"}, {.name = "b"}, {.name = "c"}}};
+  std::vector<Objective> objectives = {{.name = "error"}, {.name = "cost", .reference = 4}};
+  static double cost(const Point& p) { return (1 + p.number("a")) * (1 + p.number("b")); }
+  static double error(const Point& p) { return 0.5 + 0.4 * std::sin(4 * cost(p)); }
+  std::vector<Observation> observations(int n) const {
+    Rng rng(4);
+    std::vector<Observation> seen;
+    for (int i = 0; i < n; ++i) {
+      const Point p = space.sample(rng);
+      seen.push_back({p, {error(p), cost(p)}});
+    }
+    return seen;
+  }
+  SurrogateOptions options(bool inputs) const {
+    SurrogateOptions options;
+    if (inputs)
+      options.known = [](const Point& p) {
+        return std::optional(std::vector<double>{NAN, cost(p)});
+      };
+    return options;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("known objectives are inputs of the models: what follows from them is learnt sooner") {
+  const Costly problem;
+  const std::vector<Observation> seen = problem.observations(20);
+  double squares[2] = {0, 0};
+  for (const bool inputs : {false, true}) {
+    Rng rng(5), other(6);
+    const Surrogate surrogate(problem.space, problem.objectives, {true, false}, seen, {}, rng,
+                              problem.options(inputs));
+    for (int i = 0; i < 100; ++i) {
+      const Point p = problem.space.sample(other);
+      const double off = surrogate.predict(0, p).mean - problem.error(p);
+      squares[inputs] += off * off / 100;
+    }
+  }
+  CHECK(squares[true] < 0.25 * squares[false]);
+}
+
+TEST_CASE("slopes of a score, by way of known objectives too, equal finite differences") {
+  const Costly problem;
+  const std::vector<Observation> seen = problem.observations(20);
+  for (const bool inputs : {false, true}) {
+    Rng rng(7), other(8);
+    const Surrogate surrogate(problem.space, problem.objectives, {true, false}, seen, {}, rng,
+                              problem.options(inputs));
+    for (int i = 0; i < 10; ++i) {
+      const Point p = problem.space.sample(other);
+      const Features f = problem.space.features(p);
+      const double a = p.number("a"), b = p.number("b");
+      const ScoreSlope slope = surrogate.score_slope(f, std::vector<double>{NAN, problem.cost(p)},
+                                                     {{0, 0, 0}, {1 + b, 1 + a, 0}});
+      const auto score = [&](size_t c, double by) {
+        std::vector<double> x = f.x;
+        x[c] += by;
+        const Point at = problem.space.moved(p, x);
+        return surrogate.score(at, std::vector<double>{NAN, problem.cost(at)});
+      };
+      CHECK(slope.score == doctest::Approx(score(0, 0)));
+      for (size_t c = 0; c < 3; ++c)
+        CHECK(slope.by_feature[c] ==
+              doctest::Approx((score(c, 1e-5) - score(c, -1e-5)) / 2e-5).epsilon(1e-3).scale(1));
+    }
+  }
+}

@@ -64,6 +64,20 @@ TEST_CASE("asha: promotion by rank, then by what a row adds to the hypervolume")
   }
 }
 
+TEST_CASE("asha: what is beyond the reference whatever it trains goes on last") {
+  Asha asha({1, 2}, 2, {false, true});
+  asha.report(0, 0, {0.1, 1.5});  // the best error, too large
+  asha.report(1, 0, {3.0, 0.5});
+  CHECK(asha.next()->trial == 1);
+  asha.report(2, 0, {0.2, 1.2});
+  asha.report(3, 0, {0.3, 1.1});
+  CHECK(asha.next().has_value());  // where nothing else is left
+  Asha plain({1, 2}, 2);
+  plain.report(0, 0, {0.1, 0.4});
+  plain.report(1, 0, {3.0, 0.5});
+  CHECK(plain.next()->trial == 0);
+}
+
 TEST_CASE(
     "asha: a third of each rung goes on, each once, and the answer depends on reports alone") {
   for (int repeat = 0; repeat < 2; ++repeat) {
