@@ -79,7 +79,8 @@ class Proposer {
   Surrogate surrogate(const Round&, bool achieved = false);
   std::optional<std::vector<double>> known(const Point&);
   // Successive halving (promotion.cpp).
-  std::vector<Asha::Promotion> promotions(const Round&) const;
+  // With a model learnt objectives count as it expects them after a full training.
+  std::vector<Asha::Promotion> promotions(const Round&, const Surrogate* = nullptr) const;
   void automatic(Round&);
   bool owes_promotions(const Round&);
   bool converged(const Round&) const;

@@ -11,7 +11,8 @@ constexpr double kOverhead = 50000;
 
 }  // namespace
 
-std::vector<Asha::Promotion> Proposer::promotions(const Round& round) const {
+std::vector<Asha::Promotion> Proposer::promotions(const Round& round,
+                                                  const Surrogate* model) const {
   if (plan_.rungs.empty()) return {};
   std::vector<bool> exact = learned_;
   exact.flip();
@@ -26,6 +27,10 @@ std::vector<Asha::Promotion> Proposer::promotions(const Round& round) const {
     Values row = trained(t->status)
                      ? normalised(config_.objectives, values_of(*t, config_.objectives))
                      : Values(config_.objectives.size(), NAN);
+    if (model && trained(t->status))
+      for (size_t k = 0, at = 0; k < row.size(); ++k)
+        if (learned_[k])
+          row[k] = model->models().models()[at++].means({model->models().features(t->point)})[0];
     // Done below the last rung: it blew up where it was to go on.
     const bool gone = highest[t->arm] > t->rung || t->status == Status::done;
     asha.report(t->arm, size_t(t->rung), std::move(row), gone);
@@ -57,10 +62,10 @@ bool Proposer::owes_promotions(const Round& round) {
 // the work that is left until then. It then gets its next share of epochs, and competes again. Cf.
 // Swersky, Snoek & Adams, "Freeze-thaw Bayesian optimization", 2014 (arXiv:1406.3896).
 void Proposer::automatic(Round& round) {
-  const std::vector<Asha::Promotion> paused = promotions(round);
   const bool more = trained_count(round.trials) < plan_.total;
-  if (round.front.empty() || (paused.empty() && !more)) return;
+  if (round.front.empty() || (!more && promotions(round).empty())) return;
   const Surrogate model = surrogate(round, true);
+  const std::vector<Asha::Promotion> paused = promotions(round, &model);
   const double first = plan_.epochs(Phase::gp), full = plan_.full;
   double best = -std::numeric_limits<double>::infinity();
   std::optional<Asha::Promotion> promoted;
