@@ -23,6 +23,8 @@ void copy_samples(const std::vector<int32_t>& order, int64_t n, int64_t size, co
 }  // namespace
 
 bool Kernel::packed(size_t) const { return false; }
+bool Kernel::puts_off(size_t) const { return false; }
+OuterGrad Kernel::put_off(const Io&, const View&, size_t) const { return {}; }
 void Kernel::backward(const Io&, const View&, std::span<const View>) {
   fail("executor: an op without a gradient was run backwards");
 }
@@ -78,6 +80,7 @@ View Executor::forward(int64_t n) {
   require(n >= 1 && n <= s.options.batch, "executor: {} samples, made for 1 to {}", n,
           s.options.batch);
   s.set_n(n);
+  for (auto& slot : s.nodes) slot.outer = {};
   for (Id id = 0; id < Id(s.nodes.size()); ++id)
     if (s.nodes[size_t(id)].each_run) s.run(id);
   if (s.options.release && !s.training() && !s.released) s.release();
@@ -98,7 +101,10 @@ View Executor::output_grad() {
 void Executor::backward() {
   Impl& s = *impl_;
   require(s.training(), "executor: no gradients in infer mode");
-  for (auto& slot : s.nodes) slot.written = false;
+  for (auto& slot : s.nodes) {
+    slot.written = false;
+    slot.outer = {};
+  }
   s.nodes.back().written = true;
   for (Id id = Id(s.nodes.size()) - 1; id >= 0; --id) {
     const auto& slot = s.nodes[size_t(id)];
@@ -106,7 +112,10 @@ void Executor::backward() {
   }
 }
 
-View Executor::grad(Id id) const { return impl_->grad[size_t(id)]; }
+View Executor::grad(Id id) const {
+  impl_->write_grad(id);
+  return impl_->grad[size_t(id)];
+}
 
 void Executor::step(const UpdateRule& rule, float rate, int64_t step) {
   Impl& s = *impl_;
@@ -122,6 +131,8 @@ void Executor::step(const UpdateRule& rule, float rate, int64_t step) {
                     rate,
                     step};
     for (int k = 0; k < rule.slots(); ++k) args.slot[k] = slot.slots[size_t(k)].f32();
+    if (slot.outer.rows > 0 && s.options.kernels->update_outer(rule, args, slot.outer)) continue;
+    s.write_grad(id);
     s.options.kernels->update(rule, args);
   }
 }
@@ -178,6 +189,7 @@ Tensor Executor::dense_weight_grad(Id id, int64_t begin, int64_t end, int operan
   require(operand >= 0 && at < node.in.size() && s.nodes[size_t(node.in[at])].grad_offset >= 0,
           "{} ({}): keeps no gradient of a weight at input {}", node.name, node.op->name, operand);
   const Id weight = node.in[at];
+  s.write_grad(weight);
   const std::vector<SparseOperand> all = sparse_operands(s.net.graph, node);
   const auto sparse = std::ranges::find(all, operand, &SparseOperand::values);
   const bool is_sparse = sparse != all.end();

@@ -50,7 +50,8 @@ class Executor {
   // Train mode. Fill output_grad() with dLoss/dOutput of the last forward, then call backward().
   View output_grad();
   void backward();
-  View grad(Id) const;  // of the last backward, memory order; empty where none is kept
+  // Of the last backward, until the next forward; memory order; empty where none is kept.
+  View grad(Id) const;
   // Every param p := rule(p, grad, slots). `step` counts from 1 (Adam's bias correction).
   void step(const UpdateRule&, float rate, int64_t step);
   // The net with params and state as they are now (a deep copy).

@@ -7,6 +7,7 @@
 #include "autograd/executor.h"
 #include "autograd/fusion.h"
 #include "tensor/error.h"
+#include "tensor/kernels/gemm.h"
 #include "tensor/kernels/lines.h"
 
 namespace sparlet {
@@ -70,6 +71,8 @@ struct Executor::Impl {
     std::vector<Id> from;             // what its kernel reads: node.in, or those of a fused head
     std::vector<View> in, din, temp;  // operands, refreshed when n changes
     std::vector<View> slots;          // of a param
+    bool put_off = false;             // of a param: its one reader may leave its gradient unwritten
+    OuterGrad outer;                  // what it is then; rows 0: it is written
     Tensor held;                      // infer mode: the leaf's or folded value, in memory order
     std::vector<int32_t> order;       // of an input: memory_order()
   };
@@ -109,6 +112,7 @@ struct Executor::Impl {
     arena = Memory(plan.size);
     place_own();
     place_grads();
+    find_put_off();
     load_leaves();
     set_n(options.batch);
     fold();
@@ -246,6 +250,32 @@ struct Executor::Impl {
     temps = Memory(most);
   }
 
+  // Gradients of few rows, which the update computes in passing.
+  void find_put_off() {
+    if (!training() || !options.kernels->update_outer) return;
+    const auto readers = users(net.graph);
+    for (const Slot& slot : nodes)
+      for (size_t k = 0; slot.kernel && k < slot.from.size(); ++k) {
+        const size_t id = size_t(slot.from[k]);
+        nodes[id].put_off = node(slot.from[k]).op == &param_op && readers[id].size() == 1 &&
+                            slot.kernel->puts_off(k);
+      }
+  }
+  // Writes a gradient that was put off, as its reader would have.
+  void write_grad(Id id) {
+    OuterGrad& g = nodes[size_t(id)].outer;
+    if (g.rows == 0) return;
+    options.kernels->gemm({.m = g.out,
+                           .n = g.in,
+                           .k = g.rows,
+                           .a = {g.dy, 1, g.out},
+                           .b = g.x,
+                           .b_row = g.in,
+                           .c = grad[size_t(id)].f32(),
+                           .c_row = g.in});
+    g = {};
+  }
+
   void load_leaves() {
     released = false;
     for (Id id = 0; id < Id(nodes.size()); ++id) {
@@ -318,6 +348,10 @@ struct Executor::Impl {
       Slot& below = nodes[size_t(from[k])];
       slot.din[k] = slot.temp[k] = View{};
       if (!below.needs_grad) continue;
+      if (below.put_off) {
+        below.written = true;
+        continue;
+      }
       slot.din[k] = grad[size_t(from[k])];
       if (below.written) {  // another reader was here: add to what it wrote
         slot.temp[k] = slot.din[k];
@@ -327,6 +361,9 @@ struct Executor::Impl {
       below.written = true;
     }
     slot.kernel->backward(io(id, slot), grad[size_t(id)], slot.din);
+    for (size_t k = 0; k < from.size(); ++k)
+      if (nodes[size_t(from[k])].put_off)
+        nodes[size_t(from[k])].outer = slot.kernel->put_off(io(id, slot), grad[size_t(id)], k);
     for (size_t k = 0; k < from.size(); ++k)
       if (slot.temp[k]) executor_detail::add_to(slot.temp[k], slot.din[k]);
   }

@@ -6,6 +6,7 @@
 #include "autograd/graph.h"
 #include "autograd/layout.h"
 #include "tensor/kernels/kernels.h"
+#include "tensor/kernels/update.h"
 #include "tensor/rng.h"
 #include "tensor/sparse.h"
 
@@ -40,6 +41,10 @@ class Kernel {
   // After forward on the same operands. dy: gradient of the output. Overwrites din[i] fully where
   // it is not empty (where it is, the gradient is not wanted). Default: Error, no gradient.
   virtual void backward(const Io&, const View& dy, std::span<const View> din);
+  // Whether the gradient of an operand may stay unwritten, a sum of few outer products: backward()
+  // is given no din for it, and until the next forward or backward put_off() says what it is.
+  virtual bool puts_off(size_t operand) const;
+  virtual OuterGrad put_off(const Io&, const View& dy, size_t operand) const;
   // Of a sparse operand (OpDef::sparse): rows [begin, end) of dLoss/dWeight as if the weight were
   // dense, in plain order, after forward on the same operands. Default: Error.
   virtual void dense_weight_grad(const Io&, const View& dy, const SparseOperand&, int64_t begin,

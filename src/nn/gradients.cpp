@@ -22,6 +22,7 @@ void Gradients::add(const Executor& executor, int64_t n) {
 }
 
 void Gradients::finish(Executor& executor, float clip_norm) {
+  if (batches_ == 1 && !(clip_norm > 0)) return;
   double squares = 0;
   for (size_t k = 0; k < params_.size(); ++k) {
     const View grad = executor.grad(params_[k]);

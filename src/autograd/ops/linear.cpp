@@ -35,6 +35,7 @@ class Linear final : public Kernel {
   Linear(const LinearShape& shape, const KernelOptions& options, const Kernels& kernels)
       : in_(shape.in),
         out_(shape.out),
+        few_(options.batch <= kFewRows),
         fused_(shape.relu),
         kernel_(kernels.linear(shape, options)) {}
 
@@ -53,8 +54,16 @@ class Linear final : public Kernel {
     if (bias_alone) sum_rows(rows, out_, dy.f32(), dbias);
   }
 
+  // More rows: the product keeps them in registers better than the update does.
+  bool puts_off(size_t operand) const override { return operand == 1 && few_; }
+  OuterGrad put_off(const Io& io, const View& dy, size_t) const override {
+    return {dy.size() / out_, out_, in_, kernel_->result_grad(dy.f32()), io.in[0].f32()};
+  }
+
  private:
+  static constexpr int64_t kFewRows = 4;
   const int64_t in_, out_;
+  const bool few_;
   const bool fused_;
   std::unique_ptr<LinearKernel> kernel_;
 };

@@ -67,6 +67,10 @@ void update_by(const UpdateRule& rule, const UpdateArgs& args) {
   simd_update(loops, rule, args);
 }
 template <const SimdLoops& loops>
+bool update_outer_by(const UpdateRule& rule, const UpdateArgs& args, const OuterGrad& grad) {
+  return simd_update_outer(loops, rule, args, grad);
+}
+template <const SimdLoops& loops>
 void gemm_by(const GemmArgs& g) {
   loops.product({.m = g.m,
                  .n = g.n,
@@ -101,7 +105,8 @@ constexpr Kernels simd_row(std::string_view name, decltype(Kernels::sparse) spar
           .planes = planes,
           .max_pool = max_pool_by<loops>,
           .max_pool_backward = max_pool_backward_by<loops>,
-          .update = update_by<loops>};
+          .update = update_by<loops>,
+          .update_outer = update_outer_by<loops>};
 }
 constexpr Kernels avx2 = simd_row<simd_avx2>("avx2", avx2_sparse, planes_by<planes_avx2>);
 constexpr Kernels avx512 = simd_row<simd_avx512>("avx512", avx512_sparse, planes_by<planes_avx512>);

@@ -26,6 +26,7 @@ struct PlaneLoops;
 struct RecurrentShape;
 struct SparsePattern;
 struct Window;
+struct OuterGrad;
 struct UpdateRule;
 struct UpdateArgs;
 class ConvKernel;
@@ -59,6 +60,9 @@ struct Kernels {
                             float* dx) = nullptr;
   // As in update.h.
   void (*update)(const UpdateRule&, const UpdateArgs&) = nullptr;
+  // The same by a gradient that is not written down (UpdateArgs::grad is not read); gives false
+  // where it does not do this rule. Null: it does none.
+  bool (*update_outer)(const UpdateRule&, const UpdateArgs&, const OuterGrad&) = nullptr;
 };
 
 const Kernels& default_kernels();  // SPARLET_KERNELS, or the best there is

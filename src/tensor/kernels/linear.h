@@ -32,6 +32,8 @@ class LinearKernel {
                                float* dbias) = 0;
   // All of it at once; the only way where relu is fused. Else dbias is given with dweight.
   virtual void backward(const LinearBackward&);
+  // After backward(): the gradient behind relu, from which dweight would have come.
+  virtual const float* result_grad(const float* dy) const { return dy; }
   // Without training: the weight has new values.
   virtual void weight_changed() {}
   // After a forward without training: the weight is not read again before weight_changed().

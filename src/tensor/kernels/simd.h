@@ -71,6 +71,13 @@ struct SimdAdam {
   float decay, keep, beta1, beta2, one_less1, one_less2, step_size, root, epsilon;
 };
 
+// A gradient that is not written down: grad[o · in + i] = Σ over rows of dy[row · out + o]
+// x[row · in + i].
+struct SimdOuter {
+  int64_t rows, out, in;
+  const float *dy, *x;
+};
+
 struct SimdLoops {
   const char* name = "";
   int64_t lanes = 1;  // floats in a vector
@@ -109,6 +116,7 @@ struct SimdLoops {
   // to[i] = Σ over lanes of from[i][lane]
   void (*sum_lanes)(int64_t n, const float* from, float* to) = nullptr;
   void (*adam)(const SimdAdam&) = nullptr;
+  void (*adam_outer)(const SimdAdam&, const SimdOuter&) = nullptr;  // `grad` is not read
   // Adds a product's rows from[pixel][kw · c] to the pixels of a map's row that they belong to:
   // to[w][c] += Σ from[p][kw · c ..], w = p · stride + kw.
   void (*spread_row)(int64_t pixels, int64_t kw, int64_t c, int64_t stride, const float* from,

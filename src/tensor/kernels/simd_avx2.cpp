@@ -26,6 +26,7 @@ extern const SimdLoops simd_avx2{.name = "avx2",
                                  .lane_sums = lane_sums,
                                  .sum_lanes = sum_lanes,
                                  .adam = adam,
+                                 .adam_outer = adam_outer,
                                  .spread_row = spread_row,
                                  .relu_backward = relu_backward};
 

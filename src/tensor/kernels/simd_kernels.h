@@ -28,5 +28,6 @@ void simd_max_pool_backward(const SimdLoops&, const Window&, int64_t n, const in
                             const float* dy, float* dx);
 // Adam and AdamW; other rules as update() does them.
 void simd_update(const SimdLoops&, const UpdateRule&, const UpdateArgs&);
+bool simd_update_outer(const SimdLoops&, const UpdateRule&, const UpdateArgs&, const OuterGrad&);
 
 }  // namespace sparlet

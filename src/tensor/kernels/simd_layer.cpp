@@ -153,24 +153,40 @@ void simd_max_pool_backward(const SimdLoops& loops, const Window& w, int64_t n, 
     loops.max_pool_backward(pool, from + i * out, dy + i * out, dx + i * in);
 }
 
-void simd_update(const SimdLoops& loops, const UpdateRule& rule, const UpdateArgs& args) {
-  if (rule.kind != UpdateRule::Kind::adam && rule.kind != UpdateRule::Kind::adamw)
-    return update(rule, args);
+namespace {
+
+bool is_adam(const UpdateRule& rule) {
+  return rule.kind == UpdateRule::Kind::adam || rule.kind == UpdateRule::Kind::adamw;
+}
+SimdAdam simd_adam(const UpdateRule& rule, const UpdateArgs& args) {
   const UpdateFactors f = factors_of(rule, args);
-  loops.adam({.count = args.count,
-              .weight = args.weight,
-              .grad = args.grad,
-              .m = args.slot[0],
-              .v = args.slot[1],
-              .decay = f.decay,
-              .keep = f.keep,
-              .beta1 = f.beta1,
-              .beta2 = f.beta2,
-              .one_less1 = f.one_less1,
-              .one_less2 = f.one_less2,
-              .step_size = f.step_size,
-              .root = f.root,
-              .epsilon = f.epsilon});
+  return {.count = args.count,
+          .weight = args.weight,
+          .grad = args.grad,
+          .m = args.slot[0],
+          .v = args.slot[1],
+          .decay = f.decay,
+          .keep = f.keep,
+          .beta1 = f.beta1,
+          .beta2 = f.beta2,
+          .one_less1 = f.one_less1,
+          .one_less2 = f.one_less2,
+          .step_size = f.step_size,
+          .root = f.root,
+          .epsilon = f.epsilon};
+}
+
+}  // namespace
+
+void simd_update(const SimdLoops& loops, const UpdateRule& rule, const UpdateArgs& args) {
+  is_adam(rule) ? loops.adam(simd_adam(rule, args)) : update(rule, args);
+}
+
+bool simd_update_outer(const SimdLoops& loops, const UpdateRule& rule, const UpdateArgs& args,
+                       const OuterGrad& g) {
+  if (!is_adam(rule)) return false;
+  loops.adam_outer(simd_adam(rule, args), {g.rows, g.out, g.in, g.dy, g.x});
+  return true;
 }
 
 }  // namespace sparlet

@@ -78,6 +78,8 @@ class SimdLinear final : public LinearKernel {
     if (!b.dweight && b.dbias) loops_.sum_rows(b.rows, s_.out, dy, b.dbias, false);
   }
 
+  const float* result_grad(const float* dy) const override { return s_.relu ? grad_.data() : dy; }
+
   void weight_changed() override { ready_ = false; }
   bool holds_weight() const override { return ready_ && !few_ && !train_; }
   std::string_view description() const override { return loops_.name; }

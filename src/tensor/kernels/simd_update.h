@@ -8,8 +8,8 @@ namespace {
 
 // m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g², w -= step m / (sqrt(v) root +
 // epsilon).
-inline void adam_step(const SimdAdam& a, int64_t i, Mask mask) {
-  const V w = load(a.weight + i, mask), g = fma(all(a.decay), w, load(a.grad + i, mask));
+inline void adam_step(const SimdAdam& a, int64_t i, Mask mask, V grad) {
+  const V w = load(a.weight + i, mask), g = fma(all(a.decay), w, grad);
   const V m = fma(all(a.beta1), load(a.m + i, mask), all(a.one_less1) * g);
   const V v = fma(all(a.beta2), load(a.v + i, mask), all(a.one_less2) * (g * g));
   store(a.m + i, m, mask);
@@ -25,14 +25,44 @@ inline void adam_step(const SimdAdam& a, int64_t i, Mask mask) {
 
 // A weight without gradient has an m that falls below the normal floats, where every operation
 // costs a hundred: they are taken for 0 here.
-void adam(const SimdAdam& a) {
-  const unsigned mode = _mm_getcsr();
-  _mm_setcsr(mode | 0x8040);  // results and operands that are denormal
+class NoDenormals {
+ public:
+  NoDenormals() : mode_(_mm_getcsr()) { _mm_setcsr(mode_ | 0x8040); }  // results and operands
+  ~NoDenormals() { _mm_setcsr(mode_); }
+
+ private:
+  const unsigned mode_;
+};
+
+// visit(first, mask) for each vector of n floats.
+template <class Visit>
+inline void each_vector(int64_t n, Visit visit) {
   const Mask whole = first_lanes(kWidth);
   int64_t i = 0;
-  for (; i + kWidth <= a.count; i += kWidth) adam_step(a, i, whole);
-  if (i < a.count) adam_step(a, i, first_lanes(a.count - i));
-  _mm_setcsr(mode);
+  for (; i + kWidth <= n; i += kWidth) visit(i, whole);
+  if (i < n) visit(i, first_lanes(n - i));
+}
+
+void adam(const SimdAdam& a) {
+  const NoDenormals mode;
+  each_vector(
+      a.count, [&](int64_t i, Mask mask) __attribute__((always_inline)) {
+        adam_step(a, i, mask, load(a.grad + i, mask));
+      });
+}
+
+void adam_outer(const SimdAdam& a, const SimdOuter& o) {
+  const NoDenormals mode;
+  for (int64_t row = 0; row < o.out; ++row) {
+    const int64_t first = row * o.in;
+    each_vector(
+        o.in, [&](int64_t i, Mask mask) __attribute__((always_inline)) {
+          V grad = zero();
+          for (int64_t r = 0; r < o.rows; ++r)
+            grad = fma(all(o.dy[r * o.out + row]), load(o.x + r * o.in + i, mask), grad);
+          adam_step(a, first + i, mask, grad);
+        });
+  }
 }
 
 }  // namespace

@@ -4,6 +4,12 @@
 
 namespace sparlet {
 
+// The gradient of a weight [out][in] as what it is the sum of: Σ over rows of dy[row][out] x[row][in].
+struct OuterGrad {
+  int64_t rows = 0, out = 0, in = 0;
+  const float *dy = nullptr, *x = nullptr;
+};
+
 struct UpdateArgs {
   float* weight;
   const float* grad;
