@@ -243,6 +243,19 @@ std::vector<Values> Models::believed(const std::vector<Observation>& all, bool o
   return rows;
 }
 
+std::optional<Values> Models::expected(const Point& point) const {
+  const bool all = std::count(learned_.begin(), learned_.end(), false) == 0;
+  const auto known = options_.known ? options_.known(point) : std::nullopt;
+  if (!all && !known) return std::nullopt;
+  const Features x = features(point);
+  Values row;
+  size_t at = 0;
+  for (size_t k = 0; k < learned_.size(); ++k)
+    row.push_back(learned_[k] ? models_[at++].means({x})[0]
+                              : normalised(objectives_[k], (*known)[k]));
+  return row;
+}
+
 void Models::set_hyper(std::vector<GpHyper> hyper) { hyper_ = std::move(hyper); }
 
 }  // namespace sparlet::search

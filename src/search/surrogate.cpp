@@ -54,6 +54,9 @@ void Surrogate::prepare(const std::vector<Observation>& observations,
       extended_.push_back(gp.extended(x, gp.means(x)));
     }
   }
+  // As if they had given just that: what they are expected to gain is no more to be had.
+  for (const Point& point : pending)
+    if (auto row = models_->expected(point)) front.push_back(std::move(*row));
   best_ = std::numeric_limits<double>::max();
   for (const Values& row : front) best_ = std::min(best_, chebyshev(weights_, row, options_.rho));
   if (options_.acquisition == Acquisition::chebyshev) {

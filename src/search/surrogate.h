@@ -73,6 +73,9 @@ class Models {
   // Values as the models believe them, of all feasible observations at full fidelity, or at their
   // own; known ones exact.
   std::vector<Values> believed(const std::vector<Observation>&, bool own_fidelity = false) const;
+  // What is expected of a point at full fidelity, normalised; none where a known objective is no
+  // input (options.known gives it).
+  std::optional<Values> expected(const Point&) const;
   const std::vector<GpHyper>& hyper() const { return hyper_; }
   void set_hyper(std::vector<GpHyper>);  // of an earlier run, before the first update
   // The state of another one that last fitted when it had `fitted` observations, with what hyper()

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "search/acquisition.h"
 #include "search/pareto.h"
@@ -275,4 +276,24 @@ TEST_CASE("slopes of a score, by way of known objectives too, equal finite diffe
               doctest::Approx((score(c, 1e-5) - score(c, -1e-5)) / 2e-5).epsilon(1e-3).scale(1));
     }
   }
+}
+
+TEST_CASE("what a pending point is expected to gain is not to be had again") {
+  const Costly problem;
+  const std::vector<Observation> seen = problem.observations(12);
+  const SurrogateOptions options = problem.options(true);
+  Rng rng(9), other(10);
+  const Surrogate before(problem.space, problem.objectives, {true, false}, seen, {}, rng, options);
+  // The mean alone improves on the front: not variance that is spent makes the difference.
+  std::optional<Point> best;
+  double most = -std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 300; ++i) {
+    const Point p = problem.space.sample(other);
+    const double score = before.score(p, std::vector<double>{NAN, problem.cost(p)});
+    if (score > most) most = score, best = p;
+  }
+  Rng again(9);
+  const Surrogate after(problem.space, problem.objectives, {true, false}, seen, {*best}, again,
+                        options);
+  CHECK(after.score(*best, std::vector<double>{NAN, problem.cost(*best)}) < most - 2);
 }
