@@ -12,6 +12,7 @@
 #include "sparse/layers.h"
 #include "sparse_nets.h"
 #include "tensor/error.h"
+#include "tensor/kernels/lines.h"
 
 using namespace sparlet;
 using sparse::Format;
@@ -231,7 +232,7 @@ TEST_CASE("checkpoints of sparse nets: going on is never having stopped") {
 namespace {
 int64_t heap() {
   const struct mallinfo2 info = ::mallinfo2();
-  return int64_t(info.uordblks + info.hblkhd);
+  return int64_t(info.uordblks + info.hblkhd + mapped_bytes());
 }
 }  // namespace
 

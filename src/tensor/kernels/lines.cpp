@@ -1,5 +1,6 @@
 #include "tensor/kernels/lines.h"
 
+#include <atomic>
 #include <cstring>
 #include <new>
 #ifdef __linux__
@@ -28,11 +29,17 @@ void* line_memory(std::size_t bytes) {
 
 void free_lines(void* p, std::size_t bytes) { ::operator delete(p, alignment(bytes)); }
 
+namespace {
+std::atomic<std::size_t> mapped{0};
+}
+std::size_t mapped_bytes() { return mapped; }
+
 void* zeroed_memory(std::size_t bytes) {
 #ifdef __linux__
   if (bytes >= kMapped) {
     void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) throw std::bad_alloc();
+    mapped += bytes;
 #ifdef MADV_HUGEPAGE
     if (bytes >= kMappedLarge) madvise(p, bytes, MADV_HUGEPAGE);
 #endif
@@ -48,6 +55,7 @@ void free_zeroed(void* p, std::size_t bytes) {
 #ifdef __linux__
   if (bytes >= kMapped) {
     munmap(p, bytes);
+    mapped -= bytes;
     return;
   }
 #endif

@@ -13,6 +13,8 @@ void free_lines(void* p, std::size_t bytes);
 // touched.
 void* zeroed_memory(std::size_t bytes);  // throws std::bad_alloc
 void free_zeroed(void* p, std::size_t bytes);
+// What of it is in use that malloc knows nothing of.
+std::size_t mapped_bytes();
 
 template <class T>
 struct LineAllocator {
