@@ -2,13 +2,11 @@
 """Drives `sparlet optimize` as a black box's program would: test_optimize.py SPARLET. Checks the protocol, that answers
 come in any order, that every bad answer gives one line, and that a run that was broken off goes on as if it had not been."""
 import json
-import os
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
-TOOL = str(Path(sys.argv[1]).resolve())
+from tool import TOOL, run_all
+
 SPACE = """
 [[parameter]]
 name = "x1"
@@ -185,14 +183,5 @@ def test_bad_problems():
     Session("space.toml", "--store", "damaged.jsonl").refused("damaged.jsonl:1")
 
 
-def main():
-    with tempfile.TemporaryDirectory(prefix="sparlet-optimize-") as folder:
-        os.chdir(folder)
-        Path("space.toml").write_text(SPACE)
-        for test in (test_protocol, test_batches, test_resume, test_bad_answers, test_bad_problems):
-            test()
-            print(f"{test.__name__}: passed", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_all(test_protocol, test_batches, test_resume, test_bad_answers, test_bad_problems, space=SPACE)

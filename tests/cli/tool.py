@@ -64,10 +64,12 @@ def refused(*args, pieces=()):
     return lines[0]
 
 
-def run_all(*tests):
+def run_all(*tests, **files):
+    """In a folder with tiny.toml and these files, NAME.toml by name."""
     with tempfile.TemporaryDirectory(prefix="sparlet-cli-") as folder:
         os.chdir(folder)
-        Path("tiny.toml").write_text(CONFIG)
+        for name, text in {"tiny": CONFIG, **files}.items():
+            Path(name + ".toml").write_text(text)
         for test in tests:
             start = time.monotonic()
             test()
