@@ -80,8 +80,10 @@ Surrogate Proposer::surrogate(const Round& round, bool achieved) {
                            .known = [this](const Point& p) { return known(p); }};
   if (plan_.method == "chebyshev") options.acquisition = Acquisition::chebyshev;
   if (plan_.method == "thompson") options.acquisition = Acquisition::thompson;
+  if (!models_) models_.emplace(space_, config_.objectives, learned_, options);
+  models_->learn(observations, mix(config_.seed, kFitStream));
   Rng rng = round.rng;
-  return Surrogate(space_, config_.objectives, learned_, observations, pending, rng, options);
+  return Surrogate(*models_, observations, pending, rng, options);
 }
 
 std::optional<Proposal> Proposer::propose_new(Round& round, const Surrogate& model) {

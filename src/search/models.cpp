@@ -16,6 +16,13 @@ size_t fit_interval(size_t n) {
   return n < 60 ? 1 : n < 200 ? 1 + n / 50 : n < 1000 ? n / 12 : n / 40;
 }
 
+// How many of n observations have the hyperparameters, had they come one by one.
+size_t fitted_of(size_t n) {
+  size_t fitted = std::min<size_t>(n, 1);
+  while (fitted + fit_interval(fitted) <= n) fitted += fit_interval(fitted);
+  return fitted;
+}
+
 constexpr size_t kMostLabels = 400;  // that the classifier takes
 // Known objectives as inputs, between ideal and reference 0 to 1.
 constexpr double kLeastKnown = -1, kMostKnown = 2, kUnknown = 0.5;
@@ -128,8 +135,20 @@ void Models::update(const std::vector<Observation>& all, Rng& rng) {
   const bool due = fitted_ == 0 || first_failure || all.size() >= fitted_ + fit_interval(fitted_);
   if (due)
     fit(all, &rng);
-  else if (all.size() > taken_)
+  else if (all.size() != taken_)
     append(all);
+  taken_ = all.size();
+}
+
+void Models::learn(const std::vector<Observation>& all, uint64_t seed) {
+  require(!all.empty(), "surrogate: no observations");
+  const size_t due = fitted_of(all.size());
+  if (fitted_ != due) {
+    hyper_.clear();
+    Rng rng(mix(seed, due));
+    fit({all.begin(), all.begin() + ptrdiff_t(due)}, &rng);
+  }
+  if (all.size() != taken_) append(all);
   taken_ = all.size();
 }
 

@@ -102,6 +102,7 @@ class Proposer {
     int64_t macs = 0;
   };
   std::unordered_map<std::string, Known> cache_;  // by canonical text
+  std::optional<Models> models_;                   // of what was last seen
 };
 
 }  // namespace sparlet::search

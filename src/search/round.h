@@ -55,6 +55,6 @@ struct Proposer::Round {
 };
 
 // Streams of random numbers, one a use: mix(mix(seed, stream), job).
-constexpr uint64_t kSobolStream = 101, kProposalStream = 102;
+constexpr uint64_t kSobolStream = 101, kProposalStream = 102, kFitStream = 103;
 
 }  // namespace sparlet::search

@@ -56,6 +56,11 @@ class Models {
   // that, observations are appended. Throws Error where there is nothing to learn from.
   void update(const std::vector<Observation>&, Rng&);
 
+  // The same of any number of them, as a function of these and the seed alone, whatever came
+  // before: hyperparameters start anew each time they are fitted. REQUIRES: all feasible; calls get
+  // the same ones in the same order, some of them fewer.
+  void learn(const std::vector<Observation>&, uint64_t seed);
+
   const std::vector<Objective>& objectives() const { return objectives_; }
   const std::vector<bool>& learned() const { return learned_; }
   const std::vector<Gp>& models() const { return models_; }  // of the learnt ones, in order
