@@ -17,6 +17,7 @@ struct SimdProduct {
   // may be read beyond n.
   const float* b;
   int64_t b_outer = 0, b_inner, b_panel;
+  int64_t b_row_outer = 0;  // where each of m_outer has a b of its own
   bool padded = false;
   float* c;
   int64_t c_row, c_row_outer = 0;
@@ -58,6 +59,18 @@ struct SimdLaneSums {
   const float* y;
   int64_t y_row;
   float* sum;
+};
+
+// Tiles of 4 × 4 pixels of a 3 × 3 convolution with stride 1, row by row over a map and over the
+// maps that follow it: Winograd's products, F(4×4, 3×3) (simd_winograd.h). A tile has 36 values a
+// channel there; those of tile t begin at t · row, `place` floats from one of the 36 to the next.
+struct SimdTiles {
+  int64_t c = 1, h = 1, w = 1;  // the map: what is read, or written
+  int64_t top = 0, left = 0;    // where the first tile begins: that much before the map
+  int64_t across = 1, each = 1;  // tiles of a row, of a map
+  int64_t first = 0, count = 0;  // counted from the first tile of the first map
+  int64_t row = 0, place = 0;
+  const float* zeros = nullptr;  // [w][c]
 };
 
 // Adam and, where `decay` is 0 and `keep` below 1, AdamW: update.h has the factors. The root and
@@ -123,6 +136,19 @@ struct SimdLoops {
                      int64_t from_row, float* to) = nullptr;
   // dx = dy where y > 0, else 0
   void (*relu_backward)(int64_t n, const float* y, const float* dy, float* dx) = nullptr;
+  // x's 6 × 6 pixels of each tile, turned: rows and tiles have room for whole vectors.
+  void (*tiles_of_input)(const SimdTiles&, const float* x, float* to) = nullptr;
+  // The result's gradient, 4 × 4 pixels, as the filter that gives the weight's gradient.
+  void (*tiles_of_grad)(const SimdTiles&, const float* dy, float* to) = nullptr;
+  // The result, from the products of tiles and weights. relu as above; bias may be null.
+  void (*tiles_to_map)(const SimdTiles&, const float* from, const float* bias, bool relu,
+                       float* y) = nullptr;
+  // n weights of each of nine taps, `tap` floats apart, to 36 values `place` apart, and back; with
+  // `turned` from the last tap to the first.
+  void (*tile_weight)(int64_t n, const float* weight, int64_t tap, bool turned, float* to,
+                      int64_t place) = nullptr;
+  void (*tile_weight_grad)(int64_t n, const float* from, int64_t place, float* dweight,
+                           int64_t tap) = nullptr;
 };
 
 extern const SimdLoops simd_avx2, simd_avx512;

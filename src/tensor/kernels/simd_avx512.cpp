@@ -5,6 +5,7 @@
 #include "tensor/kernels/simd_pack.h"
 #include "tensor/kernels/simd_rows.h"
 #include "tensor/kernels/simd_update.h"
+#include "tensor/kernels/simd_winograd.h"
 
 namespace sparlet {
 
@@ -28,6 +29,11 @@ extern const SimdLoops simd_avx512{.name = "avx512",
                                    .adam = adam,
                                    .adam_outer = adam_outer,
                                    .spread_row = spread_row,
-                                   .relu_backward = relu_backward};
+                                   .relu_backward = relu_backward,
+                                   .tiles_of_input = tiles_of_input,
+                                   .tiles_of_grad = tiles_of_grad,
+                                   .tiles_to_map = tiles_to_map,
+                                   .tile_weight = tile_weight,
+                                   .tile_weight_grad = tile_weight_grad};
 
 }  // namespace sparlet

@@ -44,7 +44,7 @@ class Blocks {
               (p.b_inner % kSameSet == 0 || k * p.n >= kManyFloats);
     copy_a_ = p.m_outer == 1 && (p.a_row == 1 || p.a_inner == 1) && column_blocks >= 4 &&
               (p.a_row == 1 ? p.a_inner : p.a_row) >= kFar && k >= kWidth;
-    cut_ = tiles > 1 && ((p.m_outer > 1 && rows_ <= kLowTile) || copy_a_ || copy_b_) &&
+    cut_ = tiles > 1 && p.b_row_outer == 0 && ((p.m_outer > 1 && rows_ <= kLowTile) || copy_a_ || copy_b_) &&
            (k > limit || copy_a_ || copy_b_);
     if (!cut_) copy_a_ = copy_b_ = false;
     outers_ = 1;
@@ -132,7 +132,7 @@ class Blocks {
     const float* bias = p_.bias && at.begins ? p_.bias : nullptr;
     if (bias && !p_.bias_of_rows) bias += at.vector * kWidth;
     float* c = p_.c + at.vector * (p_.c_panel ? p_.c_panel : kWidth);
-    for (int64_t s = 0; s < p_.m_outer; ++s, c += p_.c_row_outer)
+    for (int64_t s = 0; s < p_.m_outer; ++s, c += p_.c_row_outer, b += p_.b_row_outer)
       for (int64_t r = at.first; r < at.end; r += rows_) {
         const int64_t many = r + rows_ <= at.end ? rows_ : at.end - r;
         const float* from =

@@ -18,6 +18,11 @@ std::unique_ptr<ConvKernel> simd_conv2d_each(const SimdLoops&, const ConvShape&,
 bool lanes_pay(const ConvShape&, const KernelOptions&, int64_t lanes);
 std::unique_ptr<ConvKernel> simd_conv2d_together(const SimdLoops&, const ConvShape&,
                                                  const KernelOptions&);
+// Windows of 3 × 3 and stride 1 by Winograd's products. Results differ from those of the other ways
+// by rounding, so that one rule decides for every batch, with and without training.
+bool winograd_pays(const ConvShape&);
+std::unique_ptr<ConvKernel> simd_conv2d_winograd(const SimdLoops&, const ConvShape&,
+                                                 const KernelOptions&);
 std::unique_ptr<LinearKernel> simd_linear(const SimdLoops&, const LinearShape&,
                                           const KernelOptions&);
 

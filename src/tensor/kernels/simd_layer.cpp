@@ -133,6 +133,7 @@ std::unique_ptr<ConvKernel> simd_conv2d_each(const SimdLoops& loops, const ConvS
 
 std::unique_ptr<ConvKernel> simd_conv2d(const SimdLoops& loops, const ConvShape& shape,
                                         const KernelOptions& options) {
+  if (winograd_pays(shape)) return simd_conv2d_winograd(loops, shape, options);
   if (lanes_pay(shape, options, loops.lanes)) return simd_conv2d_together(loops, shape, options);
   return simd_conv2d_each(loops, shape, options);
 }
