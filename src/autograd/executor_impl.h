@@ -68,7 +68,7 @@ struct Executor::Impl {
     bool needs_grad = false;          // a param stands below it
     bool written = false;             // its gradient, in this backward
     int64_t grad_offset = -1;         // in grads
-    std::vector<Id> from;             // what its kernel reads: node.in, or those of a fused head
+    std::vector<Id> from;             // what its kernel reads: operands_of()
     std::vector<View> in, din, temp;  // operands, refreshed when n changes
     std::vector<View> slots;          // of a param
     bool put_off = false;             // of a param: its one reader may leave its gradient unwritten
@@ -97,7 +97,7 @@ struct Executor::Impl {
     const Graph& graph = net.graph;
     check_sizes();
     placement = choose_layouts(graph);
-    fusion = options.fuse ? find_fusion(graph, *options.kernels) : no_fusion(graph);
+    fusion = options.fuse ? find_fusion(graph, *options.kernels, options.mode) : no_fusion(graph);
     nodes.resize(graph.nodes.size());
     value.resize(nodes.size());
     grad.resize(nodes.size());
@@ -163,7 +163,7 @@ struct Executor::Impl {
     }
     const Id head = fusion.head[size_t(id)] < 0 ? id : fusion.head[size_t(id)];
     const Node& made = net.graph[head];  // a group is the kernel of its head
-    slot.from = made.in;
+    slot.from = operands_of(net.graph, fusion, id);
     slot.in.resize(slot.from.size());
     slot.din.resize(slot.from.size());
     slot.temp.resize(slot.from.size());

@@ -49,6 +49,18 @@ std::vector<Id> last_reader(const Graph& graph, const PlanOptions& options) {
   return last;
 }
 
+// The value whose memory this one's may be, through those that run with it; or -1.
+Id stands_on(const Graph& graph, const PlanOptions& options, Id id) {
+  do {
+    const Node& node = graph[id];
+    const int which = node.op->in_place ? node.op->in_place(node, graph.types_of(node.in)) : -1;
+    if (which < 0) return -1;
+    id = node.in[size_t(which)];
+    if (std::ranges::count(node.in, id) > 1) return -1;
+  } while (inside(options, id));
+  return id;
+}
+
 Blocks collect(const Graph& graph, const PlanOptions& options) {
   Blocks blocks{{}, options.align};
   const std::vector<Id> last = last_reader(graph, options);
@@ -63,15 +75,12 @@ Blocks collect(const Graph& graph, const PlanOptions& options) {
                 last[size_t(id)],
                 -1};
     if (node.op == &input_op) block.first = 0;
-    if (node.op->in_place)
-      if (const int which = node.op->in_place(node, graph.types_of(node.in)); which >= 0) {
-        const Id in = node.in[size_t(which)];
-        const bool once = std::ranges::count(node.in, in) == 1;
-        const int partner = block_of[size_t(in)];
-        if (once && partner >= 0 && last[size_t(in)] == id &&
-            blocks.list[size_t(partner)].bytes >= block.bytes)
-          block.partner = partner;
-      }
+    if (const Id in = stands_on(graph, options, id); in >= 0) {
+      const int partner = block_of[size_t(in)];
+      if (partner >= 0 && last[size_t(in)] == id &&
+          blocks.list[size_t(partner)].bytes >= block.bytes)
+        block.partner = partner;
+    }
     block_of[size_t(id)] = int(blocks.list.size());
     blocks.list.push_back(block);
   }

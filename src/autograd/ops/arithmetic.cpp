@@ -1,10 +1,13 @@
 // add(a, b), sub(a, b), mul(a, b), element by element.
 //   b has the shape of a, or one element, or is (c,1,1) beside a map (c,h,w). Either may be the
 //   same for all samples; its gradient then is the sum over the samples.
+//   A sum of two values takes the relu behind it (fusion.h).
 #include <cstdint>
+#include <limits>
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "tensor/kernels/lanes.h"
 
 namespace sparlet {
 namespace {
@@ -163,8 +166,47 @@ class Arithmetic final : public Kernel {
   bool alike_ = false;
 };
 
+SPARLET_WIDE void add_relu(int64_t n, const float* a, const float* b, float* y) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const float sum = a[i] + b[i];
+    y[i] = sum < 0 ? 0 : sum;  // y may be a
+  }
+}
+// To one or both of two.
+SPARLET_WIDE void add_relu_backward(int64_t n, const float* __restrict y, const float* __restrict g,
+                                    float* __restrict da, float* __restrict db) {
+  const auto through = [&](int64_t i) {
+    const float grad = g[i];
+    return (y[i] > 0) & (y[i] < std::numeric_limits<float>::infinity()) ? grad : 0;
+  };
+  if (!db) {
+    for (int64_t i = 0; i < n; ++i) da[i] = through(i);
+  } else {
+    for (int64_t i = 0; i < n; ++i) da[i] = db[i] = through(i);
+  }
+}
+
+class AddRelu final : public Kernel {
+ public:
+  void forward(const Io& io) override {
+    add_relu(io.out.size(), io.in[0].f32(), io.in[1].f32(), io.out.f32());
+  }
+  void backward(const Io& io, const View& dy, std::span<const View> din) override {
+    float *da = din[0].f32(), *db = din[1].f32();
+    if (!da) std::swap(da, db);
+    if (da) add_relu_backward(dy.size(), io.out.f32(), dy.f32(), da, db);
+  }
+};
+
 template <class Op>
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
+  if (!context.then.empty()) {
+    require(context.in_placement[0] == context.placement &&
+                context.in_placement[1] == context.placement,
+            "{}: an input lies in another order", place(node));
+    return std::make_unique<AddRelu>();
+  }
   return std::make_unique<Arithmetic<Op>>(node, context);
 }
 

@@ -1,7 +1,10 @@
 // conv2d(x, w[, b]): 2-D convolution (cross-correlation).
 //   x (c,h,w), w (o, c/groups, kh, kw), b (o) -> (o, oh, ow)
 //   stride, pad, dilation: see window.h; groups. groups = c is a depthwise convolution.
+//   Without training a batch-norm behind it goes into weight and bias (fusion.h).
 #include "tensor/kernels/conv.h"
+
+#include <cmath>
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
@@ -71,14 +74,68 @@ class Conv2d final : public Kernel {
   std::unique_ptr<ConvKernel> kernel_;
 };
 
+// Inference of a convolution and the batch-norm behind it, gamma (y - mean) / sqrt(variance +
+// epsilon) + beta: that is another weight and another bias (Ioffe & Szegedy 2015, section 3.1).
+class NormedConv2d final : public Kernel {
+ public:
+  NormedConv2d(const ConvShape& shape, const Node& norm, bool own_bias, const MakeContext& context)
+      : o_(shape.o),
+        patch_(shape.patch()),
+        own_bias_(own_bias),
+        epsilon_(norm.number("epsilon", 1e-5)),
+        kernel_(context.kernels->conv2d(shape, {.batch = context.batch})),
+        bias_(size_t(shape.o)) {}
+
+  void operands_changed() override {
+    ready_ = false;
+    kernel_->weight_changed();
+  }
+  bool packed(size_t operand) const override { return operand > 0 && ready_; }
+  void forward(const Io& io) override {
+    if (!ready_) fold(io);
+    ready_ = true;
+    kernel_->forward(io.n, io.in[0].f32(), weight_.data(), bias_.data(), io.out.f32());
+    if (kernel_->holds_weight()) weight_ = {};
+  }
+
+ private:
+  void fold(const Io& io) {
+    const float *weight = io.in[1].f32(), *bias = own_bias_ ? io.in[2].f32() : nullptr;
+    const std::span<const View> norm = io.in.subspan(own_bias_ ? 3 : 2);
+    const float *gamma = norm[0].f32(), *beta = norm[1].f32(), *mean = norm[2].f32(),
+                *variance = norm[3].f32();
+    weight_.resize(size_t(o_ * patch_));
+    for (int64_t o = 0; o < o_; ++o) {
+      const double factor = gamma[o] / std::sqrt(double(variance[o]) + epsilon_);
+      for (int64_t i = o * patch_; i < (o + 1) * patch_; ++i)
+        weight_[size_t(i)] = float(weight[i] * factor);
+      bias_[size_t(o)] = float(((bias ? double(bias[o]) : 0) - mean[o]) * factor + beta[o]);
+    }
+  }
+
+  const int64_t o_, patch_;
+  const bool own_bias_;
+  const double epsilon_;
+  std::unique_ptr<ConvKernel> kernel_;
+  std::vector<float> weight_, bias_;  // with the batch-norm
+  bool ready_ = false;
+};
+
 std::unique_ptr<Kernel> make(const Node& node, const MakeContext& context) {
-  ConvShape shape =
-      shape_of(node, context.in[0]->type.shape, context.in[1]->type.shape, node.in.size() > 2);
+  const bool bias = node.in.size() > 2;
+  ConvShape shape = shape_of(node, context.in[0]->type.shape, context.in[1]->type.shape, bias);
+  const Node* norm = nullptr;
   for (const Node* next : context.then)
-    if (next->op == &relu_op)
+    if (next->op == &batch_norm_op)
+      norm = next;
+    else if (next->op == &relu_op)
       shape.relu = true;
     else
       shape.pool = pool_window(*next, node.type.shape);
+  if (norm) {
+    shape.bias = true;
+    return std::make_unique<NormedConv2d>(shape, *norm, bias, context);
+  }
   return std::make_unique<Conv2d>(shape, context);
 }
 
