@@ -1,5 +1,6 @@
-// Convolutions of so few channels that the SIMD paths run many samples side by side, with relu and
-// pooling in them, against the portable layers one after the other.
+// The ways of the SIMD paths to do a convolution, with relu and pooling in it (many samples side by
+// side where channels are few, Winograd's products where they are many), against the portable
+// layers one after the other.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -83,14 +84,14 @@ float worst(const Floats& a, const Floats& b) {
   return most;
 }
 
-// How often it went many samples at once, of inference and training.
-int check(const Kernels& kernels, const Layer& l) {
-  int together = 0;
+// How often it went that way, of inference and training.
+int check(const Kernels& kernels, const Layer& l, std::string_view way) {
+  int so = 0;
   const Results wanted = by_parts(l);
   for (const bool train : {false, true}) {
     CAPTURE(train);
     const auto kernel = kernels.conv2d(l.shape, {.batch = kSamples, .train = train});
-    together += kernel->description().ends_with(" together");
+    so += kernel->description().ends_with(way);
     Results r{.y = Floats(wanted.y.size()),
               .dx = Floats(l.x.size(), 7.f),
               .dweight = Floats(l.weight.size(), 7.f),
@@ -113,7 +114,7 @@ int check(const Kernels& kernels, const Layer& l) {
     }
     CHECK(worst(r.dx, wanted.dx) < 1e-5f);
   }
-  return together;
+  return so;
 }
 
 Window pool(const Window& conv, int64_t o, int64_t size, int64_t stride, int64_t pad) {
@@ -124,6 +125,20 @@ Window pool(const Window& conv, int64_t o, int64_t size, int64_t stride, int64_t
           .kw = size,
           .stride = {stride, stride},
           .pad = {pad, pad, pad, pad}};
+}
+
+// Most of the shapes go the way they are meant for.
+void check_all(const std::vector<ConvShape>& shapes, std::string_view way, double share) {
+  for (const Kernels* kernels : all_kernels()) {
+    if (!kernels->fuses) continue;
+    int so = 0;
+    for (const ConvShape& shape : shapes) {
+      const Window& w = shape.window;
+      INFO(kernels->name, ", ", w.c, " of ", w.h, " x ", w.w, " to ", shape.o);
+      so += check(*kernels, Layer(shape), way);
+    }
+    CHECK(so >= share * double(shapes.size() * 2));
+  }
 }
 
 }  // namespace
@@ -146,13 +161,27 @@ TEST_CASE("convolution of few channels: many samples at once") {
     shapes.push_back(
         {.window = uneven, .o = 9, .bias = true, .relu = relu, .pool = pool(uneven, 9, 3, 3, 0)});
   }
-  for (const Kernels* kernels : all_kernels()) {
-    if (!kernels->fuses) continue;
-    int together = 0;
-    for (const ConvShape& shape : shapes) {
-      INFO(kernels->name, ", ", shape.window.c, " channels to ", shape.o);
-      together += check(*kernels, Layer(shape));
-    }
-    CHECK(together >= int(shapes.size()) * 2 * 3 / 4);
+  check_all(shapes, " together", 3. / 4);
+}
+
+TEST_CASE("convolution of many channels: Winograd's products") {
+  const auto padded = [](int64_t c, int64_t h, int64_t w, std::array<int64_t, 4> pad) {
+    return Window{.c = c, .h = h, .w = w, .kh = 3, .kw = 3, .pad = pad};
+  };
+  const Window whole = padded(16, 8, 8, {1, 1, 1, 1});  // whole vectors and tiles
+  const Window narrow = padded(19, 7, 10, {0, 0, 0, 0});
+  const Window uneven = padded(17, 9, 6, {2, 0, 1, 1});
+  const Window wide = padded(35, 9, 4, {1, 1, 1, 1});
+  const Window beyond = padded(16, 5, 5, {3, 1, 0, 2});  // padding that no filter bridges
+  const Window single = padded(16, 3, 4, {1, 0, 0, 0});
+  std::vector<ConvShape> shapes;
+  for (const bool relu : {false, true}) {
+    for (const Window& w : {whole, narrow, uneven, wide, beyond, single})
+      for (const int64_t o : {16, 21})
+        shapes.push_back({.window = w, .o = o, .bias = true, .relu = relu});
+    for (const Window& w : {whole, narrow, wide})
+      shapes.push_back(
+          {.window = w, .o = 18, .bias = true, .relu = relu, .pool = pool(w, 18, 2, 2, 0)});
   }
+  check_all(shapes, " winograd", 1. / 2);  // not where most of the tiles would be empty
 }
