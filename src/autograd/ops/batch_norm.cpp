@@ -75,6 +75,10 @@ SPARLET_WIDE void moments(int64_t rows, int64_t channels, const float* x, double
 #undef RUN
 }
 
+[[gnu::always_inline]] inline float scaled_one(float x, float mean, float a, float b) {
+  return (x - mean) * a + b;
+}
+
 // Of each channel: y = (x - mean) a + b, or the relu of it.
 template <int W, bool Relu>
 [[gnu::always_inline]] inline void scaled_of(int64_t rows, int64_t channels, const float* x,
@@ -84,7 +88,7 @@ template <int W, bool Relu>
   std::copy_n(mean, W, m), std::copy_n(a, W, f), std::copy_n(b, W, o);
   for (int64_t i = 0; i < rows * channels; i += channels) {
     float v[W];
-    for (int j = 0; j < W; ++j) v[j] = (x[i + j] - m[j]) * f[j] + o[j];
+    for (int j = 0; j < W; ++j) v[j] = scaled_one(x[i + j], m[j], f[j], o[j]);
     for (int j = 0; Relu && j < W; ++j) v[j] = v[j] < 0 ? 0 : v[j];
     std::copy_n(v, W, y + i);  // y may be x
   }
@@ -103,61 +107,66 @@ SPARLET_WIDE void scaled(int64_t rows, int64_t channels, const float* x, const f
   return (y > 0) & (y < std::numeric_limits<float>::infinity()) ? g : 0;
 }
 
-// Sums of g, and of g (x - mean) scale; with a relu behind, of what that lets through.
+// The numbers of each channel that backward needs. Values: y = (x - mean) factor + beta.
+struct Scales {
+  std::vector<float> mean, inverse, factor, beta;  // inverse: 1 / sqrt(v + epsilon)
+  std::vector<float> scale, a, b;                  // dx = scale g + a (x - mean) + b
+};
+
+// Sums of g, and of g (x - mean) inverse; with a relu behind, of what that lets through: its value
+// is had more cheaply from x, which is read anyway, than from memory.
 template <int W, bool Relu>
-[[gnu::always_inline]] inline void sums_of(int64_t rows, int64_t channels, const float* g,
-                                           const float* y, const float* x, const float* mean,
-                                           const float* scale, double* sum, double* sum_x) {
-  float m[W], s[W];
-  std::copy_n(mean, W, m), std::copy_n(scale, W, s);
-  std::fill_n(sum, W, 0.0), std::fill_n(sum_x, W, 0.0);
+[[gnu::always_inline]] inline void sums_of(int64_t rows, int64_t channels, const Scales& of,
+                                           int64_t c, const float* g, const float* x, double* sum,
+                                           double* sum_x) {
+  float m[W], s[W], f[W], o[W];
+  std::copy_n(&of.mean[size_t(c)], W, m), std::copy_n(&of.inverse[size_t(c)], W, s);
+  std::copy_n(&of.factor[size_t(c)], W, f), std::copy_n(&of.beta[size_t(c)], W, o);
+  std::fill_n(sum + c, W, 0.0), std::fill_n(sum_x + c, W, 0.0);
   for (int64_t begin = 0; begin < rows; begin += kRows) {
     float part[W] = {}, part_x[W] = {};
     for (int64_t r = begin; r < std::min(rows, begin + kRows); ++r)
       for (int j = 0; j < W; ++j) {
-        const float all = g[r * channels + j], v = Relu ? passed(all, y[r * channels + j]) : all;
+        const int64_t i = r * channels + c + j;
+        const float all = g[i], v = Relu ? passed(all, scaled_one(x[i], m[j], f[j], o[j])) : all;
         part[j] += v;
-        part_x[j] += v * ((x[r * channels + j] - m[j]) * s[j]);
+        part_x[j] += v * ((x[i] - m[j]) * s[j]);
       }
-    for (int j = 0; j < W; ++j) sum[j] += double(part[j]), sum_x[j] += double(part_x[j]);
+    for (int j = 0; j < W; ++j) sum[c + j] += double(part[j]), sum_x[c + j] += double(part_x[j]);
   }
 }
-SPARLET_WIDE void sums(int64_t rows, int64_t channels, const float* g, const float* y,
-                       const float* x, const float* mean, const float* scale, double* sum,
-                       double* sum_x) {
-#define RUN(W)                                                                            \
-  y ? sums_of<W, true>(rows, channels, g + c, y + c, x + c, mean + c, scale + c, sum + c, \
-                       sum_x + c)                                                         \
-    : sums_of<W, false>(rows, channels, g + c, y, x + c, mean + c, scale + c, sum + c, sum_x + c)
+SPARLET_WIDE void sums(int64_t rows, int64_t channels, const Scales& of, bool relu, const float* g,
+                       const float* x, double* sum, double* sum_x) {
+#define RUN(W)                                                        \
+  relu ? sums_of<W, true>(rows, channels, of, c, g, x, sum, sum_x) \
+       : sums_of<W, false>(rows, channels, of, c, g, x, sum, sum_x)
   EACH_WIDTH(channels, RUN);
 #undef RUN
 }
 
-// Of each channel: dx = scale g + a (x - mean) + b
-struct DataGrad {
-  std::vector<float> mean, scale, a, b;
-};
 template <int W, bool Relu>
-[[gnu::always_inline]] inline void data_grad_of(int64_t rows, int64_t channels, const DataGrad& d,
-                                                int64_t c, const float* g, const float* y,
-                                                const float* x, float* dx) {
-  float m[W], s[W], a[W], b[W];
-  std::copy_n(&d.mean[size_t(c)], W, m), std::copy_n(&d.scale[size_t(c)], W, s);
-  std::copy_n(&d.a[size_t(c)], W, a), std::copy_n(&d.b[size_t(c)], W, b);
+[[gnu::always_inline]] inline void data_grad_of(int64_t rows, int64_t channels, const Scales& of,
+                                                int64_t c, const float* g, const float* x,
+                                                float* dx) {
+  float m[W], f[W], o[W], s[W], a[W], b[W];
+  std::copy_n(&of.mean[size_t(c)], W, m), std::copy_n(&of.factor[size_t(c)], W, f);
+  std::copy_n(&of.beta[size_t(c)], W, o), std::copy_n(&of.scale[size_t(c)], W, s);
+  std::copy_n(&of.a[size_t(c)], W, a), std::copy_n(&of.b[size_t(c)], W, b);
   for (int64_t i = c; i < rows * channels; i += channels) {
     float v[W];
     for (int j = 0; j < W; ++j) {
-      const float through = Relu ? passed(g[i + j], y[i + j]) : g[i + j];
+      const float value = scaled_one(x[i + j], m[j], f[j], o[j]);
+      const float through = Relu ? passed(g[i + j], value) : g[i + j];
       v[j] = s[j] * through + a[j] * (x[i + j] - m[j]) + b[j];
     }
     std::copy_n(v, W, dx + i);
   }
 }
-SPARLET_WIDE void data_grad(int64_t rows, int64_t channels, const DataGrad& d, const float* g,
-                            const float* y, const float* x, float* dx) {
+SPARLET_WIDE void data_grad(int64_t rows, int64_t channels, const Scales& of, bool relu,
+                            const float* g, const float* x, float* dx) {
 #define RUN(W)                                                 \
-  y ? data_grad_of<W, true>(rows, channels, d, c, g, y, x, dx) \
-    : data_grad_of<W, false>(rows, channels, d, c, g, y, x, dx)
+  relu ? data_grad_of<W, true>(rows, channels, of, c, g, x, dx) \
+       : data_grad_of<W, false>(rows, channels, of, c, g, x, dx)
   EACH_WIDTH(channels, RUN);
 #undef RUN
 }
@@ -194,13 +203,13 @@ class BatchNorm final : public Kernel {
         rows_(c_),
         momentum_(node.number("momentum", 0.1)),
         epsilon_(node.number("epsilon", 1e-5)),
-        inverse_(size_t(rows_.wide())),
-        beta_(size_t(rows_.wide())),
         sum_(size_t(c_)),
         sum_x_(size_t(c_)),
         part_(size_t(rows_.wide())),
         part_x_(size_t(rows_.wide())) {
-    for (auto* each : {&d_.mean, &d_.scale, &d_.a, &d_.b}) each->resize(size_t(rows_.wide()));
+    for (auto* each :
+         {&of_.mean, &of_.inverse, &of_.factor, &of_.beta, &of_.scale, &of_.a, &of_.b})
+      each->resize(size_t(rows_.wide()));
   }
 
   void forward(const Io& io) override {
@@ -211,25 +220,25 @@ class BatchNorm final : public Kernel {
     } else {
       for (size_t c = 0; c < sum_.size(); ++c)
         sum_x_[c] = 1 / std::sqrt(double(io.in[4].f32()[c]) + epsilon_);
-      rows_.repeat(io.in[3].f32(), d_.mean);
-      rows_.repeat(sum_x_.data(), inverse_);
+      rows_.repeat(io.in[3].f32(), of_.mean);
+      rows_.repeat(sum_x_.data(), of_.inverse);
     }
-    rows_.repeat(io.in[1].f32(), d_.a);
-    for (size_t i = 0; i < d_.a.size(); ++i) d_.a[i] *= inverse_[i];
-    rows_.repeat(io.in[2].f32(), beta_);
+    rows_.repeat(io.in[1].f32(), of_.factor);
+    for (size_t i = 0; i < of_.factor.size(); ++i) of_.factor[i] *= of_.inverse[i];
+    rows_.repeat(io.in[2].f32(), of_.beta);
     float* y = io.out.f32();
     rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
-      scaled(n, columns, x + at, d_.mean.data(), d_.a.data(), beta_.data(), relu_, y + at);
+      scaled(n, columns, x + at, of_.mean.data(), of_.factor.data(), of_.beta.data(), relu_,
+             y + at);
     });
   }
 
   void backward(const Io& io, const View& dy, std::span<const View> din) override {
     const int64_t rows = dy.size() / c_;
-    const float *x = io.in[0].f32(), *g = dy.f32(), *y = relu_ ? io.out.f32() : nullptr;
+    const float *x = io.in[0].f32(), *g = dy.f32();
     std::ranges::fill(sum_, 0.0), std::ranges::fill(sum_x_, 0.0);
     rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
-      sums(n, columns, g + at, y ? y + at : y, x + at, d_.mean.data(), inverse_.data(),
-           part_.data(), part_x_.data());
+      sums(n, columns, of_, relu_, g + at, x + at, part_.data(), part_x_.data());
       for (int64_t i = 0; i < columns; ++i) {
         sum_[size_t(i % c_)] += part_[size_t(i)];
         sum_x_[size_t(i % c_)] += part_x_[size_t(i)];
@@ -237,7 +246,7 @@ class BatchNorm final : public Kernel {
     });
     if (din[1]) std::ranges::copy(sum_x_, din[1].f32());
     if (din[2]) std::ranges::copy(sum_, din[2].f32());
-    if (din[0]) data_gradient(io, rows, g, y, x, din[0].f32());
+    if (din[0]) data_gradient(io, rows, g, x, din[0].f32());
   }
 
  private:
@@ -257,28 +266,27 @@ class BatchNorm final : public Kernel {
     });
     float *mean = io.in[3].f32(), *variance = io.in[4].f32();
     const double unbiased = rows > 1 ? double(rows) / double(rows - 1) : 1;
-    rows_.repeat(sum_.data(), d_.mean);
+    rows_.repeat(sum_.data(), of_.mean);
     for (size_t c = 0; c < sum_.size(); ++c) {
       const double v = sum_x_[c] / double(rows);
       mean[c] = float(mean[c] + momentum_ * (sum_[c] - mean[c]));
       variance[c] = float(variance[c] + momentum_ * (v * unbiased - variance[c]));
       sum_x_[c] = 1 / std::sqrt(v + epsilon_);
     }
-    rows_.repeat(sum_x_.data(), inverse_);
+    rows_.repeat(sum_x_.data(), of_.inverse);
   }
 
   // Training: dx = gamma / s × (dy - mean(dy) - x̂ mean(dy x̂)); else gamma / s × dy. From the sums.
-  void data_gradient(const Io& io, int64_t rows, const float* g, const float* y, const float* x,
-                     float* dx) {
+  void data_gradient(const Io& io, int64_t rows, const float* g, const float* x, float* dx) {
     for (int64_t i = 0; i < rows_.wide(); ++i) {
       const auto c = size_t(i % c_), to = size_t(i);
-      const double scale = double(io.in[1].f32()[c]) * inverse_[c];
-      d_.scale[to] = float(scale);
-      d_.a[to] = train_ ? float(-scale * (sum_x_[c] / double(rows) * inverse_[c])) : 0;
-      d_.b[to] = train_ ? float(-scale * (sum_[c] / double(rows))) : 0;
+      const double inverse = of_.inverse[c], scale = double(io.in[1].f32()[c]) * inverse;
+      of_.scale[to] = float(scale);
+      of_.a[to] = train_ ? float(-scale * (sum_x_[c] / double(rows) * inverse)) : 0;
+      of_.b[to] = train_ ? float(-scale * (sum_[c] / double(rows))) : 0;
     }
     rows_.each(rows, [&](int64_t n, int64_t columns, int64_t at) {
-      data_grad(n, columns, d_, g + at, y ? y + at : y, x + at, dx + at);
+      data_grad(n, columns, of_, relu_, g + at, x + at, dx + at);
     });
   }
 
@@ -286,10 +294,7 @@ class BatchNorm final : public Kernel {
   const int64_t c_;
   const Rows rows_;
   const double momentum_, epsilon_;
-  // Of each number of a wide row; mean, inverse: of the last forward; inverse: 1 / sqrt(v +
-  // epsilon)
-  DataGrad d_;
-  std::vector<float> inverse_, beta_;
+  Scales of_;  // of each number of a wide row: the last forward's, the last backward's
   std::vector<double> sum_, sum_x_;    // of each channel
   std::vector<double> part_, part_x_;  // of each number of a wide row
 };
