@@ -114,7 +114,7 @@ void Executor::backward() {
 
 View Executor::grad(Id id) const {
   impl_->write_grad(id);
-  return impl_->grad[size_t(id)];
+  return impl_->nodes[size_t(id)].keeps_grad ? impl_->grad[size_t(id)] : View{};
 }
 
 void Executor::step(const UpdateRule& rule, float rate, int64_t step) {

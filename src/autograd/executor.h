@@ -50,7 +50,8 @@ class Executor {
   // Train mode. Fill output_grad() with dLoss/dOutput of the last forward, then call backward().
   View output_grad();
   void backward();
-  // Of the last backward, until the next forward; memory order; empty where none is kept.
+  // Of the last backward, until the next forward; memory order. Empty where none is kept: of what
+  // differs between samples, but for the output.
   View grad(Id) const;
   // Every param p := rule(p, grad, slots). `step` counts from 1 (Adam's bias correction).
   void step(const UpdateRule&, float rate, int64_t step);

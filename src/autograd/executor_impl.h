@@ -33,6 +33,31 @@ class Memory {
   int64_t bytes_ = 0;
 };
 
+// Memory that is taken and given back: each time the lowest place that is free.
+class Shelf {
+ public:
+  explicit Shelf(int64_t begin) : begin_(begin), size_(begin) {}
+  int64_t take(int64_t bytes) {
+    int64_t at = begin_;
+    auto next = taken_.begin();
+    for (; next != taken_.end() && next->at < at + bytes; ++next) at = next->at + next->bytes;
+    taken_.insert(next, {at, bytes});
+    size_ = std::max(size_, at + bytes);
+    return at;
+  }
+  void give_back(int64_t at) {
+    taken_.erase(std::ranges::find(taken_, at, &Place::at));
+  }
+  int64_t size() const { return size_; }  // the most there was
+
+ private:
+  struct Place {
+    int64_t at, bytes;
+  };
+  int64_t begin_, size_;
+  std::vector<Place> taken_;  // by place
+};
+
 inline int64_t round64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 inline int64_t value_bytes(const Type& type) {
   return count(type.shape) * sparlet::bytes_of(type.dtype);
@@ -68,6 +93,7 @@ struct Executor::Impl {
     bool needs_grad = false;          // a param stands below it
     bool written = false;             // its gradient, in this backward
     int64_t grad_offset = -1;         // in grads
+    bool keeps_grad = false;          // nothing else stands there
     std::vector<Id> from;             // what its kernel reads: operands_of()
     std::vector<View> in, din, temp;  // operands, refreshed when n changes
     std::vector<View> slots;          // of a param
@@ -111,8 +137,8 @@ struct Executor::Impl {
     plan = plan_memory(graph, planning);
     arena = Memory(plan.size);
     place_own();
-    place_grads();
     find_put_off();
+    place_grads();
     load_leaves();
     set_n(options.batch);
     fold();
@@ -226,27 +252,47 @@ struct Executor::Impl {
     return memory_order(placement[size_t(id)], node(id).type.shape).empty();
   }
 
+  int64_t grad_bytes(Id id) const {
+    const Type& type = node(id).type;
+    return executor_detail::round64(executor_detail::value_bytes(type) *
+                                    (type.batched ? options.batch : 1));
+  }
+  // The gradient is wanted after backward(): by the update, by dense_weight_grad(), by what was put
+  // off until the update, or it is where backward() begins.
+  bool keeps_grad(Id id) const {
+    if (!node(id).type.batched || id == net.graph.output()) return true;
+    const Id head = fusion.head[size_t(id)] < 0 ? id : fusion.head[size_t(id)];
+    const std::vector<Id>& from = nodes[size_t(id)].from;
+    return !sparse_operands(net.graph, node(head)).empty() ||
+           std::ranges::any_of(from, [&](Id in) { return nodes[size_t(in)].put_off; });
+  }
+
+  // Others live from the backward of their last reader to that of their own node, and share memory.
   void place_grads() {
     if (!training()) return;
     int64_t end = 0, most = 0;
+    for (Id id = 0; id < Id(nodes.size()); ++id) {
+      Slot& slot = nodes[size_t(id)];
+      if (!slot.needs_grad || inside(id) || !keeps_grad(id)) continue;
+      slot.grad_offset = end;
+      slot.keeps_grad = true;
+      end += grad_bytes(id);
+    }
+    executor_detail::Shelf shelf(end);
     const auto readers = users(net.graph);
-    for (Id id = 0; id < Id(nodes.size()); ++id) {
-      if (!nodes[size_t(id)].needs_grad || inside(id)) continue;
-      const Type& type = node(id).type;
-      nodes[size_t(id)].grad_offset = end;
-      end += executor_detail::round64(executor_detail::value_bytes(type) *
-                                      (type.batched ? options.batch : 1));
-    }
-    for (Id id = 0; id < Id(nodes.size()); ++id) {
-      int64_t sum = 0;
-      for (Id in : nodes[size_t(id)].from) {
-        if (!nodes[size_t(in)].needs_grad || readers[size_t(in)].size() < 2) continue;
-        sum += executor_detail::round64(executor_detail::value_bytes(node(in).type) *
-                                        (node(in).type.batched ? options.batch : 1));
+    for (Id id = Id(nodes.size()) - 1; id >= 0; --id) {
+      int64_t sums = 0;
+      for (const Id in : nodes[size_t(id)].from) {
+        Slot& below = nodes[size_t(in)];
+        if (!nodes[size_t(id)].kernel || !below.needs_grad) continue;
+        if (below.grad_offset < 0) below.grad_offset = shelf.take(grad_bytes(in));
+        if (readers[size_t(in)].size() > 1) sums += grad_bytes(in);
       }
-      most = std::max(most, sum);
+      most = std::max(most, sums);
+      const Slot& slot = nodes[size_t(id)];
+      if (slot.grad_offset >= 0 && !slot.keeps_grad) shelf.give_back(slot.grad_offset);
     }
-    grads = Memory(end);
+    grads = Memory(shelf.size());
     temps = Memory(most);
   }
 
