@@ -13,6 +13,10 @@ namespace {
 
 // P(feasible) counts squared: a refused trial costs one and tells nothing of the objectives.
 constexpr double kCaution = 2;
+// Standard deviations that pending points are taken to be worse than expected. At 0 proposals crowd
+// where the model hopes most: with four pending 0.79 instead of 0.82 on DTLZ2 of 8 parameters and 4
+// objectives after 100 trials (0.5; 0.82, 0.81, 0.78 and 0.74 at 1, 1.5, 2 and 3).
+constexpr double kDoubt = 0.5;
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
 
 double sigma_of(const Prediction& p) { return std::max(std::sqrt(p.variance), 1e-9); }
@@ -51,10 +55,12 @@ void Surrogate::prepare(const std::vector<Observation>& observations,
     std::vector<Features> x;
     for (const Point& point : pending) x.push_back(models_->features(point));
     for (const Gp& gp : models_->models()) {
-      extended_.push_back(gp.extended(x, gp.means(x)));
+      std::vector<double> values;
+      for (const Prediction& p : gp.predict(x)) values.push_back(p.mean + kDoubt * sigma_of(p));
+      extended_.push_back(gp.extended(x, values));
     }
   }
-  // As if they had given just that: what they are expected to gain is no more to be had.
+  // As if they had given what is expected: what they are expected to gain is no more to be had.
   for (const Point& point : pending)
     if (auto row = models_->expected(point)) front.push_back(std::move(*row));
   best_ = std::numeric_limits<double>::max();

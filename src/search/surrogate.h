@@ -122,8 +122,8 @@ struct ScoreSlope {
 // What one proposal is chosen by.
 class Surrogate {
  public:
-  // Pending points are taken to give what is predicted for them. All but the options must outlive
-  // it.
+  // Pending points are taken to give what is predicted for them, or slightly worse. All but the
+  // options must outlive it.
   Surrogate(const Models&, const std::vector<Observation>&, const std::vector<Point>& pending, Rng&,
             const SurrogateOptions& = {});
   // The same with models fitted to just these observations. `start`: hyper() of an earlier one.
