@@ -3,8 +3,10 @@
 // epochs. Objectives error, size, memory in the box of examples/digits.toml. Promotions see the
 // float net's validation error at the rung and the predicted costs; the hypervolume counts what the
 // int8 nets measured, of trials that reached the last rung.
-// With --model promotions see what a model expects of the full training instead.
-//   asha_replay TABLE.csv[,MORE.csv] [eta=4] [least epochs=1] [seeds=5] [config] [--model]
+// With --model promotions see what a model expects of the full training instead. Networks whose
+// predicted size or memory is beyond the box are not begun, as the search does not begin them;
+// --all begins them too.
+//   asha_replay TABLE.csv[,MORE.csv] [eta=4] [least epochs=1] [seeds=5] [config] [--model] [--all]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -145,12 +147,16 @@ class ByModel {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const bool by_model = argc > 2 && std::string_view(argv[argc - 1]) == "--model";
-  argc -= by_model;
+  bool by_model = false, begin_all = false;
+  for (; argc > 2 && std::string_view(argv[argc - 1]).starts_with("--"); --argc) {
+    const std::string_view option = argv[argc - 1];
+    require(option == "--model" || option == "--all", "asha_replay: unknown option '{}'", option);
+    (option == "--model" ? by_model : begin_all) = true;
+  }
   if (argc < 2) {
-    fmt::print(
-        stderr,
-        "asha_replay TABLE.csv[,MORE.csv] [eta] [least epochs] [seeds] [config] [--model]\n");
+    fmt::print(stderr,
+               "asha_replay TABLE.csv[,MORE.csv] [eta] [least epochs] [seeds] [config] [--model] "
+               "[--all]\n");
     return 1;
   }
   const double eta = argc > 2 ? std::atof(argv[2]) : 4;
@@ -163,10 +169,17 @@ int main(int argc, char** argv) try {
   const int64_t most = int64_t(rows.size()) * int64_t(rows[0].errors.size());
   fmt::print("{} networks, {} epochs each; front {}, hypervolume {:.4f}\n", rows.size(),
              rows[0].errors.size(), pareto_front(all).size(), full);
+  std::vector<DigitsRow> begun;
+  for (const DigitsRow& row : rows)
+    if (begin_all || !beyond(config.objectives, std::vector<double>{NAN, row.size, row.memory}))
+      begun.push_back(row);
+  if (!begin_all)
+    fmt::print("{} of them within the box by what is known: {:.1f} % of the epochs\n", begun.size(),
+               100 * double(begun.size()) / double(rows.size()));
   double worst = std::numeric_limits<double>::infinity();
   for (int seed = 1; seed <= seeds; ++seed) {
-    const Outcome o = by_model ? ByModel(rows, config, least, eta, uint64_t(seed)).run()
-                               : replay(rows, config.objectives, least, eta, uint64_t(seed));
+    const Outcome o = by_model ? ByModel(begun, config, least, eta, uint64_t(seed)).run()
+                               : replay(begun, config.objectives, least, eta, uint64_t(seed));
     worst = std::min(worst, o.volume / full);
     fmt::print("seed {}: {:.2f} % of the hypervolume, {:.1f} % of the epochs, {} trained in full\n",
                seed, 100 * o.volume / full, 100 * double(o.epochs) / double(most), o.finished);

@@ -42,7 +42,8 @@ class Executor {
   // (layout.h), good until the next call.
   View forward(int64_t n);
   // Of the last forward; only what the plan keeps (train: everything but what lies inside of fused
-  // nodes, for which it is empty, and what stands before the first param, which later nodes may overwrite).
+  // nodes, for which it is empty, and what stands before the first param, which later nodes may
+  // overwrite).
   View value(Id) const;
   // The output's last value, [n, ...], in plain order.
   Tensor output() const;

@@ -45,9 +45,7 @@ class Shelf {
     size_ = std::max(size_, at + bytes);
     return at;
   }
-  void give_back(int64_t at) {
-    taken_.erase(std::ranges::find(taken_, at, &Place::at));
-  }
+  void give_back(int64_t at) { taken_.erase(std::ranges::find(taken_, at, &Place::at)); }
   int64_t size() const { return size_; }  // the most there was
 
  private:

@@ -60,7 +60,8 @@ Fusion find_fusion(const Graph& graph, const Kernels& kernels, Mode mode) {
   const std::vector<std::vector<Id>> readers = users(graph);
   for (Id id = 0; id < Id(graph.nodes.size()); ++id) {
     const Node& head = graph[id];
-    if (!head.type.batched || fusion.into[size_t(id)] >= 0 || fusion.head[size_t(id)] >= 0) continue;
+    if (!head.type.batched || fusion.into[size_t(id)] >= 0 || fusion.head[size_t(id)] >= 0)
+      continue;
     if (head.op != &conv2d_op && head.op != &linear_op && !is_flat_norm(head) &&
         !is_plain_sum(graph, head))
       continue;

@@ -1,7 +1,7 @@
-// Which nodes an Executor runs as one: a convolution, linear layer, batch-norm or sum of two values,
-// the relu behind it and, of a convolution, the max pooling behind that (in either order, which
-// gives the same). Without training a convolution takes the batch-norm behind it too, before all
-// else.
+// Which nodes an Executor runs as one: a convolution, linear layer, batch-norm or sum of two
+// values, the relu behind it and, of a convolution, the max pooling behind that (in either order,
+// which gives the same). Without training a convolution takes the batch-norm behind it too, before
+// all else.
 #pragma once
 #include "autograd/op.h"
 

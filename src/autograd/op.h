@@ -58,8 +58,8 @@ struct MakeContext {
   std::vector<const Node*> in;          // the nodes read
   std::vector<Placement> in_placement;  // where they lie; see layout.h
   Placement placement;                  // of the output
-  // Nodes that this one's kernel does as well, writing the last one's value: see fusion.h. What they
-  // read besides each other's values stands in `in` behind this one's own.
+  // Nodes that this one's kernel does as well, writing the last one's value: see fusion.h. What
+  // they read besides each other's values stands in `in` behind this one's own.
   std::vector<const Node*> then = {};
   std::vector<bool> in_grad = {};  // training, by input: whether its gradient is wanted
 };

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kMorphRounds = 5;          // of candidates, before giving up on morphs
 constexpr uint32_t kSobolTries = 20000;  // places of the sequence without anything new
+constexpr int kMostPassedOver = 200;     // places of the sequence beyond a reference, in a row
 constexpr size_t kRefusals = 3;          // infeasible candidates that a proposal records
 constexpr int kTries = 200;              // for a random or evolved design that is new
 constexpr int kPopulation = 50, kSample = 15;
@@ -31,16 +32,20 @@ void Proposer::sobol(Round& round) {
   if (!std::includes(round.seen.begin(), round.seen.end(), sobol_met_.begin(), sobol_met_.end())) {
     sobol_met_.clear();
     sobol_next_ = 0;
+    passed_over_ = 0;
   }
+  const bool choosy = plan_.by_model_alone();
   for (uint32_t tried = 0; tried < kSobolTries; ++tried, ++sobol_next_) {
     const Point point = space_.from_unit(sequence.at(sobol_next_));
     if (space_.violated(point)) continue;
     const std::string text = to_text(point);
     if (round.seen.contains(text)) {
       if (sobol_met_.insert(text).second) tried = 0;
+      passed_over_ = 0;
       continue;
     }
-    if (!known(point)) {
+    const auto values = known(point);
+    if (!values) {
       round.refuse(point, cache_[text].reason);
       sobol_met_.insert(text);
       tried = 0;
@@ -49,6 +54,10 @@ void Proposer::sobol(Round& round) {
              round.out.infeasible.back().reason);
       continue;
     }
+    // Training what costs more than the box allows would add nothing to the hypervolume.
+    if (choosy && beyond(config_.objectives, *values) && ++passed_over_ <= kMostPassedOver)
+      continue;
+    passed_over_ = 0;
     round.out.trial = round.make(point, Status::pending);
     return;
   }

@@ -51,4 +51,12 @@ std::vector<double> normalised(std::span<const Objective> objectives,
   return result;
 }
 
+bool beyond(std::span<const Objective> objectives, std::span<const double> values) {
+  for (size_t k = 0; k < objectives.size(); ++k) {
+    const Objective& o = objectives[k];
+    if (o.minimize ? values[k] >= o.reference : values[k] <= o.reference) return true;
+  }
+  return false;
+}
+
 }  // namespace sparlet::search

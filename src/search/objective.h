@@ -27,5 +27,7 @@ void validate(const Objective&);
 double normalised(const Objective&, double value);
 // NaN where a value is.
 std::vector<double> normalised(std::span<const Objective>, std::span<const double> values);
+// Some value is no better than its reference: such a point is in no hypervolume. NaN: not known.
+bool beyond(std::span<const Objective>, std::span<const double> values);
 
 }  // namespace sparlet::search

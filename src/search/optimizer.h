@@ -99,7 +99,8 @@ class Optimizer {
   std::optional<Point> aging(Rng&);
   std::optional<Point> local(Rng&);
   bool usable(const Point&) const;
-  const Point& waiting(int trial) const;  // throws Error where it waits for no answer
+  bool by_model_alone() const;
+  const Point& waiting(int trial) const;               // throws Error where it waits for no answer
   std::vector<Objective> boxed(size_t answers) const;  // what is NaN replaced by what was seen
   std::vector<Values> minimised() const;               // by observation; infeasible: empty
   void record(int trial, Observation);
@@ -107,7 +108,8 @@ class Optimizer {
   Problem problem_;
   OptimizerOptions options_;
   Sobol sequence_;
-  uint32_t place_ = 0;  // in the sequence
+  uint32_t place_ = 0;   // in the sequence
+  int passed_over_ = 0;  // places of it, since the last that was taken
   int next_ = 0;
   std::map<int, Point> pending_;
   std::set<std::string> seen_;

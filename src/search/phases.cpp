@@ -42,6 +42,10 @@ Phase PhasePlan::phase(int designs) const {
   return designs < r1 + r2 ? Phase::gp : Phase::morphism;
 }
 
+bool PhasePlan::by_model_alone() const {
+  return method == "auto" || method == "ehvi" || method == "chebyshev" || method == "thompson";
+}
+
 int PhasePlan::first_rung(Phase phase) const {
   if (method != "sparse") return 0;
   const int least = phase == Phase::sobol ? epochs1 : phase == Phase::gp ? epochs2 : epochs3;

@@ -25,9 +25,10 @@ struct PhasePlan {
   int patience = 20;
 
   static PhasePlan of(const PhaseOptions&);
-  Phase phase(int designs) const;       // of the next one; of auto, gp stands for any
-  int first_rung(Phase) const;          // REQUIRES: rungs
-  int epochs(Phase) const;              // that a new design is trained before it is paused or done
+  Phase phase(int designs) const;  // of the next one; of auto, gp stands for any
+  bool by_model_alone() const;     // no named recipe, no baseline: what is wasteful is left out
+  int first_rung(Phase) const;     // REQUIRES: rungs
+  int epochs(Phase) const;         // that a new design is trained before it is paused or done
   double expected_epochs(Phase) const;  // in all, where one of eta goes on from each rung
 };
 
@@ -95,6 +96,7 @@ class Proposer {
   std::vector<bool> learned_;  // by objective
   // How far the Sobol sequence has been walked, and the trials met on it: spares walking it anew.
   uint32_t sobol_next_ = 0;
+  int passed_over_ = 0;  // places of it, since the last that was taken
   std::set<std::string> sobol_met_;
   struct Known {
     std::optional<std::vector<double>> values;
@@ -102,7 +104,7 @@ class Proposer {
     int64_t macs = 0;
   };
   std::unordered_map<std::string, Known> cache_;  // by canonical text
-  std::optional<Models> models_;                   // of what was last seen
+  std::optional<Models> models_;                  // of what was last seen
 };
 
 }  // namespace sparlet::search

@@ -7,7 +7,8 @@ namespace sparlet::search {
 
 namespace {
 
-constexpr int kTries = 500;  // for one fresh point under tight constraints
+constexpr int kTries = 500;      // for one fresh point under tight constraints
+constexpr int kMoreOfCheap = 5;  // candidates whose known objectives cost nothing
 
 // Scores candidates once each, many at a time, and keeps the good ones, best first.
 class Pool {
@@ -87,10 +88,11 @@ std::optional<Proposal> propose(const Space& space, const Surrogate& surrogate, 
                                 const ProposeOptions& options, const std::vector<Point>& extra) {
   Pool pool(space, surrogate, known, seen);
   for (const Point& point : extra) pool.offer(point);
-  for (int i = 0; i < options.random; ++i)
+  const int more = options.cheap_known && any_known(surrogate) ? kMoreOfCheap : 1;
+  for (int i = 0; i < options.random * more; ++i)
     if (const auto point = space.try_sample(rng, kTries)) pool.offer_good(*point);
   if (!parents.empty())
-    for (int i = 0; i < options.mutants; ++i) {
+    for (int i = 0; i < options.mutants * more; ++i) {
       const Point& parent = parents[size_t(rng.below(int64_t(parents.size())))];
       const double scale = i % 2 ? 0.2 : 0.05;  // far and near
       if (const auto child = space.mutate(parent, scale, rng)) pool.offer_good(*child);

@@ -9,11 +9,13 @@
 namespace sparlet::search {
 
 struct ProposeOptions {
-  int random = 80;               // fresh points
-  int mutants = 80;              // of the parents
-  int starts = 4;                // candidates whose numbers climb the acquisition by gradients
-  int evaluations = 40;          // of one climb
-  bool cheap_known = false;      // known objectives cost microseconds: climb also where there are
+  int random = 80;       // fresh points
+  int mutants = 80;      // of the parents
+  int starts = 4;        // candidates whose numbers climb the acquisition by gradients
+  int evaluations = 40;  // of one climb
+  // Known objectives cost microseconds: where there are some, climb all the same, and look at five
+  // times as many points.
+  bool cheap_known = false;
   int survivors = 5;             // that are refined by mutation, where nothing climbs
   int rounds = 3, children = 8;  // of that, a survivor
 };

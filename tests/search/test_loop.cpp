@@ -45,6 +45,23 @@ void check_whole(const Result& result, const Config& config) {
 
 }  // namespace
 
+TEST_CASE("loop: auto begins with designs within the box of what is known, sparse as it says") {
+  const auto beyond = [](const char* method) {
+    const TestFolder folder;
+    const std::string box =
+        std::string(kConfig) + "[[objective]]\nname = \"size\"\nreference = 350\n";
+    Config config = config_from_text(
+        box, "fake.toml", {std::string("search.method=\"") + method + "\"", "search.trials=12"});
+    int count = 0;
+    for (const Trial& t : search_in(folder / "run", config, fake_pipeline()).trials)
+      count +=
+          t.phase == Phase::sobol && t.status != Status::infeasible && t.point.integer("n") > 3;
+    return count;
+  };
+  CHECK(beyond("auto") == 0);
+  CHECK(beyond("sparse") > 0);
+}
+
 TEST_CASE("loop: three phases, one record of each, models of the front") {
   const TestFolder folder;
   const Config config = config_with({});

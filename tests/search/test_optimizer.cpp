@@ -221,6 +221,37 @@ TEST_CASE("optimizer: known objectives are exact, may be left out, may not be co
   CHECK(optimizer.state().hyper.size() == 1);
 }
 
+TEST_CASE("optimizer: first points lie within the references of what is known") {
+  const auto problem = [](double reference) {
+    Problem p = two_problem();
+    p.objectives[1].reference = reference;
+    p.learned = {true, false};
+    p.known = [](const Point& at) {
+      return std::optional(std::vector<double>{NAN, values_of(at)[1]});
+    };
+    return p;
+  };
+  Optimizer optimizer(problem(0.5), {.initial = 12, .seed = 3});
+  std::vector<Optimizer::Asked> asked;
+  for (int t = 0; t < 12; ++t) {
+    asked.push_back(*optimizer.ask());
+    CHECK(values_of(asked.back().point)[1] < 0.5);
+  }
+  for (size_t known = 1; known < asked.size(); ++known) {  // one that goes on asks the same
+    Optimizer resumed(problem(0.5), {.initial = 12, .seed = 3});
+    for (size_t t = 0; t < known; ++t) resumed.restore(int(t), asked[t].point);
+    CHECK(to_text(resumed.ask()->point) == to_text(asked[known].point));
+  }
+  // Where nothing is, they are as good as any.
+  Optimizer hopeless(problem(-1), {.initial = 12, .seed = 3});
+  for (int t = 0; t < 12; ++t) CHECK(hopeless.ask());
+  // A baseline takes them as they come.
+  Optimizer sobol(problem(0.5), {.method = Method::sobol, .seed = 3});
+  int beyond = 0;
+  for (int t = 0; t < 12; ++t) beyond += values_of(sobol.ask()->point)[1] >= 0.5;
+  CHECK(beyond > 0);
+}
+
 TEST_CASE("optimizer: one objective needs no reference; maximising mirrors minimising") {
   double found = 0;
   for (const bool minimize : {true, false}) {

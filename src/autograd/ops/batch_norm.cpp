@@ -137,7 +137,7 @@ template <int W, bool Relu>
 }
 SPARLET_WIDE void sums(int64_t rows, int64_t channels, const Scales& of, bool relu, const float* g,
                        const float* x, double* sum, double* sum_x) {
-#define RUN(W)                                                        \
+#define RUN(W)                                                     \
   relu ? sums_of<W, true>(rows, channels, of, c, g, x, sum, sum_x) \
        : sums_of<W, false>(rows, channels, of, c, g, x, sum, sum_x)
   EACH_WIDTH(channels, RUN);
@@ -164,7 +164,7 @@ template <int W, bool Relu>
 }
 SPARLET_WIDE void data_grad(int64_t rows, int64_t channels, const Scales& of, bool relu,
                             const float* g, const float* x, float* dx) {
-#define RUN(W)                                                 \
+#define RUN(W)                                                  \
   relu ? data_grad_of<W, true>(rows, channels, of, c, g, x, dx) \
        : data_grad_of<W, false>(rows, channels, of, c, g, x, dx)
   EACH_WIDTH(channels, RUN);
@@ -207,8 +207,7 @@ class BatchNorm final : public Kernel {
         sum_x_(size_t(c_)),
         part_(size_t(rows_.wide())),
         part_x_(size_t(rows_.wide())) {
-    for (auto* each :
-         {&of_.mean, &of_.inverse, &of_.factor, &of_.beta, &of_.scale, &of_.a, &of_.b})
+    for (auto* each : {&of_.mean, &of_.inverse, &of_.factor, &of_.beta, &of_.scale, &of_.a, &of_.b})
       each->resize(size_t(rows_.wide()));
   }
 

@@ -65,8 +65,8 @@ struct SimdLaneSums {
 // maps that follow it: Winograd's products, F(4×4, 3×3) (simd_winograd.h). A tile has 36 values a
 // channel there; those of tile t begin at t · row, `place` floats from one of the 36 to the next.
 struct SimdTiles {
-  int64_t c = 1, h = 1, w = 1;  // the map: what is read, or written
-  int64_t top = 0, left = 0;    // where the first tile begins: that much before the map
+  int64_t c = 1, h = 1, w = 1;   // the map: what is read, or written
+  int64_t top = 0, left = 0;     // where the first tile begins: that much before the map
   int64_t across = 1, each = 1;  // tiles of a row, of a map
   int64_t first = 0, count = 0;  // counted from the first tile of the first map
   int64_t row = 0, place = 0;

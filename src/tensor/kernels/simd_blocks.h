@@ -44,7 +44,8 @@ class Blocks {
               (p.b_inner % kSameSet == 0 || k * p.n >= kManyFloats);
     copy_a_ = p.m_outer == 1 && (p.a_row == 1 || p.a_inner == 1) && column_blocks >= 4 &&
               (p.a_row == 1 ? p.a_inner : p.a_row) >= kFar && k >= kWidth;
-    cut_ = tiles > 1 && p.b_row_outer == 0 && ((p.m_outer > 1 && rows_ <= kLowTile) || copy_a_ || copy_b_) &&
+    cut_ = tiles > 1 && p.b_row_outer == 0 &&
+           ((p.m_outer > 1 && rows_ <= kLowTile) || copy_a_ || copy_b_) &&
            (k > limit || copy_a_ || copy_b_);
     if (!cut_) copy_a_ = copy_b_ = false;
     outers_ = 1;

@@ -12,9 +12,9 @@
 namespace sparlet {
 namespace {
 
-constexpr int64_t kPlaces = 36;       // values of a tile
-constexpr int64_t kTiles = 32;        // in hand
-constexpr int64_t kApart = 16;        // floats between places: else all fall into one set of the cache
+constexpr int64_t kPlaces = 36;  // values of a tile
+constexpr int64_t kTiles = 32;   // in hand
+constexpr int64_t kApart = 16;   // floats between places: else all fall into one set of the cache
 constexpr double kMostWaste = 1.6;    // pixels computed, to pixels there are
 constexpr int64_t kFewChannels = 16;  // below, turning costs what the products save
 

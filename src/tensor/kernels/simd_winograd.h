@@ -4,7 +4,8 @@
 // errors are smaller than those of the usual 0, ±1, ±2 (Barabasz et al., "Error analysis and
 // improving the accuracy of Winograd convolution", 2020, arXiv:1803.10986). With M(p) = p (p² - ½)
 // (p² - 2) and N(p) its value without the factor of p: an input is turned by the coefficients of
-// M / (p - place), a filter is its polynomial at the place over N, a result has powers of the place.
+// M / (p - place), a filter is its polynomial at the place over N, a result has powers of the
+// place.
 #pragma once
 #include "tensor/kernels/simd.h"
 #include "tensor/kernels/simd_vector.h"
@@ -62,8 +63,7 @@ inline void turn_back(const V (&m)[6], V (&y)[4]) {
   y[0] = m[0] + (near + far);
   y[1] = fma(all(kFarPlace), far_odd, all(kNear) * near_odd);
   y[2] = fma(all(kFarSquared), far, all(kNearSquared) * near);
-  y[3] = fma(all(kFarPlace * kFarSquared), far_odd,
-             fma(all(kNear * kNearSquared), near_odd, m[5]));
+  y[3] = fma(all(kFarPlace * kFarSquared), far_odd, fma(all(kNear * kNearSquared), near_odd, m[5]));
 }
 inline void turn_back(const V (&m)[6], V (&y)[3]) {
   const V near = m[1] + m[2], far = m[3] + m[4];
