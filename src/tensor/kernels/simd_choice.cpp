@@ -4,8 +4,37 @@
 #include <algorithm>
 
 #include "tensor/kernels/simd_kernels.h"
+#include "tensor/kernels/simd_map.h"
 
 namespace sparlet {
+
+namespace {
+
+// A tile of so few rows waits for its own sums.
+constexpr int64_t kLatency = 8, kMostRows = 14;
+
+// Of a product of that many rows with one vector of columns, in multiply-adds a step.
+int64_t cost_of_rows(int64_t rows) {
+  const int64_t tiles = (rows + kMostRows - 1) / kMostRows;
+  return tiles * std::max((rows + tiles - 1) / std::max<int64_t>(tiles, 1), kLatency);
+}
+
+}  // namespace
+
+Side::Side(const ConvShape& s, int64_t lanes) : columns(s.window.kw) {
+  const Window& w = s.window;
+  row_cost = w.out_w() * w.kw * ((s.o + lanes - 1) / lanes);
+  if (s.o > lanes) return;
+  row_cost = cost_of_rows(w.out_w()) * w.kw;
+  if (s.groups != 1 || w.dilation[1] != 1) return;
+  for (int64_t p = 2; p * s.o <= lanes && p <= w.out_w(); ++p) {
+    const int64_t wide = w.kw + (p - 1) * w.stride[1], rest = w.out_w() % p;
+    const int64_t cost = cost_of_rows(w.out_w() / p) * wide +
+                         (rest ? cost_of_rows(1) * (w.kw + (rest - 1) * w.stride[1]) : 0);
+    if (cost < row_cost) pixels = p, columns = wide, row_cost = cost;
+  }
+}
+
 namespace {
 
 struct Cost {
@@ -17,6 +46,7 @@ class Estimate {
   Estimate(const ConvShape& s, int64_t lanes)
       : w_(s.window),
         lanes_(lanes),
+        side_(s, lanes),
         o_(s.o),
         pixels_(w_.out_h() * w_.out_w()),
         patch_(s.patch()),
@@ -25,7 +55,9 @@ class Estimate {
 
   Cost forward() const {
     const double one_vector = vectors(o_) == 1 ? 1.25 : 1;  // its tiles wait for loads
-    return {double(pixels_) * (double(patch_ * vectors(o_)) * one_vector + 2 * double(w_.kh)) + y_,
+    const double tiles = double(pixels_) / double(side_.pixels);
+    return {double(w_.out_h() * w_.kh) * double(side_.row_cost * w_.c) * one_vector +
+                tiles * 2 * double(w_.kh) + y_,
             product() + kTurn * (x_ + y_)};
   }
   Cost backward(bool input_grad) const {
@@ -45,7 +77,9 @@ class Estimate {
   double product() const { return 1.1 * double(pixels_ * patch_ * o_) / double(lanes_); }
 
   const Window& w_;
-  const int64_t lanes_, o_, pixels_, patch_;
+  const int64_t lanes_;
+  const Side side_;
+  const int64_t o_, pixels_, patch_;
   const double x_, y_;
 };
 

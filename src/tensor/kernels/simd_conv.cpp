@@ -9,7 +9,8 @@ namespace {
 
 // Every pass is a SimdProduct straight on the maps: for a row of the window, a pixel's inputs are
 // `kw · c` floats that lie together, and those of the next pixel start stride · c floats further.
-// Only where a row of the window is much shorter than a vector are the patches written out.
+// Only where a row of the window is much shorter than a vector are the patches written out. Where
+// filters are few, neighbouring pixels share a vector: see Side.
 class WindowConv final : public MapConv {
  public:
   WindowConv(const SimdLoops& loops, const ConvShape& shape, bool train)
@@ -23,15 +24,18 @@ class WindowConv final : public MapConv {
         ow_(w_.out_w()),
         patch_(shape.patch()),
         x_frame_(padded_input(w_)),
+        side_(shape, loops.lanes),
         together_(s_.groups == 1 && w_.dilation[1] == 1),
         run_(together_ ? w_.kw * w_.c : cg_),
         runs_(patch_ / run_) {
-    packed_.resize(size_t(s_.groups * padded(og_) * patch_));
+    packed_.resize(size_t(s_.groups * padded(og_) * patch_ / w_.kw * side_.columns));
+    side_bias_.resize(size_t(side_.pixels * og_));
     if (x_frame_.needed()) x_padded_.resize(size_t(x_frame_.size()));
     if (train) prepare_backward();
   }
 
   void pack(const float* weight) override {
+    if (side_.pixels > 1) return pack_side_by_side(weight);
     for (int64_t g = 0; g < s_.groups; ++g)
       loops_.pack_transposed(og_, patch_, weight + g * og_ * patch_, patch_,
                              packed_.data() + g * padded(og_) * patch_);
@@ -51,6 +55,7 @@ class WindowConv final : public MapConv {
   }
 
   void forward(const float* x, const float* bias, float* y) override {
+    if (side_.pixels > 1) return convolve_side_by_side(x, bias, y);
     convolve({.x = x,
               .frame = &x_frame_,
               .padded = x_padded_.data(),
@@ -112,6 +117,55 @@ class WindowConv final : public MapConv {
       spread_.resize(size_t(ow_ * padded(patch_)));
       if (x_frame_.needed()) dx_padded_.resize(size_t(x_frame_.size()));
     }
+  }
+
+  // [kh][column][c], a lane for each filter of each pixel.
+  void pack_side_by_side(const float* weight) {
+    std::ranges::fill(packed_, 0.f);
+    for (int64_t kh = 0; kh < w_.kh; ++kh)
+      for (int64_t p = 0; p < side_.pixels; ++p) {
+        float* to = packed_.data() + (kh * side_.columns + p * w_.stride[1]) * w_.c * lanes_;
+        for (int64_t k = 0; k < w_.kw * w_.c; ++k)
+          for (int64_t o = 0; o < s_.o; ++o)
+            to[k * lanes_ + p * s_.o + o] = weight[o * patch_ + kh * w_.kw * w_.c + k];
+      }
+  }
+
+  void convolve_side_by_side(const float* x, const float* bias, float* y) {
+    if (x_frame_.needed()) {
+      x_frame_.fill(x, x_padded_.data());
+      x = x_padded_.data();
+    }
+    for (int64_t i = 0; bias && i < side_.pixels * s_.o; ++i)
+      side_bias_[size_t(i)] = bias[i % s_.o];
+    const int64_t whole = ow_ / side_.pixels, rest = ow_ - whole * side_.pixels;
+    SimdProduct p{.m_outer = oh_,
+                  .m = whole,
+                  .n = side_.pixels * s_.o,
+                  .k_outer = w_.kh,
+                  .k_inner = side_.columns * w_.c,
+                  .a = x,
+                  .a_row = side_.pixels * w_.stride[1] * w_.c,
+                  .a_row_outer = w_.stride[0] * x_frame_.pitch(),
+                  .a_outer = w_.dilation[0] * x_frame_.pitch(),
+                  .b = packed_.data(),
+                  .b_outer = side_.columns * w_.c * lanes_,
+                  .b_inner = lanes_,
+                  .b_panel = lanes_,
+                  .padded = true,
+                  .c = y,
+                  .c_row = side_.pixels * s_.o,
+                  .c_row_outer = ow_ * s_.o,
+                  .bias = bias ? side_bias_.data() : nullptr,
+                  .relu = s_.relu};
+    loops_.product(p);
+    if (rest == 0) return;
+    p.m = 1;
+    p.n = rest * s_.o;
+    p.k_inner = (w_.kw + (rest - 1) * w_.stride[1]) * w_.c;
+    p.a += whole * p.a_row;
+    p.c += whole * p.c_row;
+    loops_.product(p);
   }
 
   // A convolution by packed filters, forwards or transposed.
@@ -256,13 +310,14 @@ class WindowConv final : public MapConv {
   const Window w_;
   const int64_t lanes_, cg_, og_, oh_, ow_, patch_;
   const Frame x_frame_;
+  const Side side_;           // forward
   const bool together_;       // a row of the window is one run of floats
   const int64_t run_, runs_;  // floats in a run, runs of a window
   Frame y_frame_;
   const float* weight_ = nullptr;  // as it is, of the last pack_back()
   bool direct_ = false, written_out_ = false;
   int64_t chunk_ = 1;  // output rows whose patches are in hand at a time
-  Lines<float> packed_, turned_, x_padded_, y_padded_, dx_padded_, spread_, patches_;
+  Lines<float> packed_, side_bias_, turned_, x_padded_, y_padded_, dx_padded_, spread_, patches_;
 };
 
 }  // namespace

@@ -52,4 +52,16 @@ std::unique_ptr<MapConv> depthwise_conv(const SimdLoops&, const ConvShape&, bool
 
 SimdPool simd_pool(const Window&);
 
+// Neighbouring pixels of the result side by side in one vector, one after the other as they lie in
+// memory: a product with the windows' common columns, where each pixel's weights begin `stride`
+// columns after its neighbour's and the rest is zero. Six filters of 5 × 5 use twelve lanes for six
+// columns so, not six for five. The order of a sum stays; zeros leave it as it is (but an infinite
+// input makes the neighbours not a number).
+struct Side {
+  int64_t pixels = 1, columns = 1;
+  int64_t row_cost = 0;  // multiply-adds of a row of the result, a row of the window and a channel
+
+  Side(const ConvShape&, int64_t lanes);
+};
+
 }  // namespace sparlet
