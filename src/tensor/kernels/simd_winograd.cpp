@@ -44,11 +44,11 @@ class WinogradConv final : public ConvKernel {
     for (Lines<float>* room : rooms)
       room->resize(size_t(kPlaces * place(kTiles * std::max(wide_c_, wide_o_))));
     weight_.resize(size_t(kPlaces * weight_place(o_, c_)));
-    turned_.resize(size_t(kPlaces * place(o_ * wide_c_)));
     if (shape.pool || (shape.relu && train_)) map_.resize(size_t(group_ * map_size_));
     if (shape.pool) pool_ = simd_pool(*shape.pool);
     if (shape.pool && train_) pooled_from_.resize(size_t(options.batch * y_size_));
     if (!train_) return;
+    turned_.resize(size_t(kPlaces * place(o_ * wide_c_)));
     dy_tiles_ = tiles(o_, w_.out_h(), w_.out_w(), 2 - w_.pad[0], 2 - w_.pad[2], w_.h, w_.w);
     dx_tiles_ = tiles(c_, w_.h, w_.w, 0, 0, w_.h, w_.w);
     back_.resize(size_t(kPlaces * weight_place(c_, o_)));
@@ -141,11 +141,13 @@ class WinogradConv final : public ConvKernel {
 
   void pack(const float* weight) {
     const int64_t apart = place(o_ * wide_c_);
+    turned_.resize(size_t(kPlaces * apart));
     for (int64_t o = 0; o < o_; ++o)
       loops_.tile_weight(c_, weight + o * 9 * c_, c_, false, turned_.data() + o * wide_c_, apart);
     for (int64_t p = 0; p < kPlaces; ++p)
       loops_.pack_transposed(o_, c_, turned_.data() + p * apart, wide_c_,
                              weight_.data() + p * weight_place(o_, c_));
+    if (!train_) turned_ = {};
   }
   // The filters turned round, inputs and outputs exchanged.
   void pack_back(const float* weight) {
