@@ -63,19 +63,12 @@ void Proposer::sobol(Round& round) {
   }
 }
 
-// `auto` weighs what training its nets have behind them, their parents' included; the phases of
-// the others take a full training for all there is.
-double Proposer::fidelity_of(double epochs) const {
-  const double share = epochs / plan_.full;
-  return plan_.method == "auto" ? share : std::min(1.0, share);
-}
-
 Surrogate Proposer::surrogate(const Round& round, bool achieved) {
   std::vector<Observation> observations;
   std::vector<Point> pending;
   for (const Trial* t : round.view.pending) pending.push_back(t->point);
   for (const Trial* t : round.view.seen) {
-    const double fidelity = fidelity_of(t->inherited + t->epochs);
+    const double fidelity = std::min(1.0, double(t->inherited + t->epochs) / plan_.full);
     if (trained(t->status))
       observations.push_back({t->point, values_of(*t, config_.objectives), fidelity});
     if (t->status != Status::diverged) continue;

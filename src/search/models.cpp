@@ -78,7 +78,7 @@ Features Models::input(Features f, std::span<const double> known, double fidelit
     f.active.push_back(1);
   }
   if (lowest_fidelity_ < 1) {
-    f.x.push_back(1 - std::log(fidelity) / std::log(lowest_fidelity_));
+    f.x.push_back(1 - std::log(std::min(fidelity, 1.0)) / std::log(lowest_fidelity_));
     f.active.push_back(1);
   }
   return f;

@@ -86,7 +86,6 @@ class Proposer {
   bool owes_promotions(const Round&);
   bool converged(const Round&) const;
   double work(const Point&, double epochs);
-  double fidelity_of(double epochs) const;
 
   const Config& config_;
   const Space& space_;

@@ -30,8 +30,7 @@ std::vector<Asha::Promotion> Proposer::promotions(const Round& round,
     if (model && trained(t->status))
       for (size_t k = 0, at = 0; k < row.size(); ++k)
         if (learned_[k])
-          row[k] = model->models().models()[at++].means(
-              {model->models().features(t->point, fidelity_of(t->inherited + plan_.full))})[0];
+          row[k] = model->models().models()[at++].means({model->models().features(t->point)})[0];
     // Done below the last rung: it blew up where it was to go on.
     const bool gone = highest[t->arm] > t->rung || t->status == Status::done;
     asha.report(t->arm, size_t(t->rung), std::move(row), gone);
@@ -60,15 +59,14 @@ bool Proposer::owes_promotions(const Round& round) {
 }
 
 // Each candidate's expected improvement, over what has been achieved, of its full training, for
-// the work that is left until then. A child has its parent's training behind it as well. It then
-// gets its next share of epochs, and competes again. Cf. Swersky, Snoek & Adams, "Freeze-thaw
-// Bayesian optimization", 2014 (arXiv:1406.3896).
+// the work that is left until then. It then gets its next share of epochs, and competes again. Cf.
+// Swersky, Snoek & Adams, "Freeze-thaw Bayesian optimization", 2014 (arXiv:1406.3896).
 void Proposer::automatic(Round& round) {
   const bool more = trained_count(round.trials) < plan_.total;
   if (round.front.empty() || (!more && promotions(round).empty())) return;
   const Surrogate model = surrogate(round, true);
   const std::vector<Asha::Promotion> paused = promotions(round, &model);
-  const double full = plan_.full;
+  const double first = plan_.epochs(Phase::gp), full = plan_.full;
   double best = -std::numeric_limits<double>::infinity();
   std::optional<Asha::Promotion> promoted;
   for (const Asha::Promotion& p : paused) {
@@ -76,8 +74,9 @@ void Proposer::automatic(Round& round) {
                                 [&](const Trial& other) { return other.arm == p.trial; });
     const auto values = known(t->point);
     if (!values) continue;  // cannot be: it was built
-    const double score = model.score(t->point, *values, fidelity_of(t->inherited + full)) -
-                         std::log(work(t->point, full - t->epochs));
+    const double next = plan_.rungs[p.rung] - t->epochs;
+    const double left = std::max(full - t->inherited - t->epochs, next);
+    const double score = model.score(t->point, *values) - std::log(work(t->point, left));
     if (!promoted || score > best) best = score, promoted = p;
   }
   if (more && !(promoted && owes_promotions(round))) {
@@ -86,16 +85,12 @@ void Proposer::automatic(Round& round) {
     const Trial* parent = nullptr;
     Point child;
     std::vector<std::vector<double>> values;
-    std::vector<double> fidelity;
-    for (const Point& p : made.points) {
-      const Trial* from = made.origin.at(to_text(p)).first;
-      values.push_back(*known(p));
-      fidelity.push_back(fidelity_of(from->inherited + from->epochs + full));
-    }
-    const std::vector<double> scores = model.scores(made.points, values, fidelity);
+    for (const Point& p : made.points) values.push_back(*known(p));
+    const std::vector<double> scores = model.scores(made.points, values);
     for (size_t i = 0; i < scores.size(); ++i) {
       const Trial* from = made.origin.at(to_text(made.points[i])).first;
-      const double score = scores[i] - std::log(work(made.points[i], full));
+      const double left = std::max(full - from->inherited - from->epochs, first);
+      const double score = scores[i] - std::log(work(made.points[i], left));
       if (score > best) best = score, parent = from, child = made.points[i];
     }
     const auto fresh = propose_new(round, model);

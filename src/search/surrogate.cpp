@@ -98,13 +98,12 @@ double Surrogate::chebyshev_score(std::vector<Belief> y) const {
   return sum / options_.draws;
 }
 
-double Surrogate::score(const Point& point, std::span<const double> known, double fidelity) const {
-  return scores({point}, {{known.begin(), known.end()}}, {fidelity}).front();
+double Surrogate::score(const Point& point, std::span<const double> known) const {
+  return scores({point}, {{known.begin(), known.end()}}).front();
 }
 
 std::vector<double> Surrogate::scores(const std::vector<Point>& points,
-                                      const std::vector<std::vector<double>>& known,
-                                      const std::vector<double>& fidelity) const {
+                                      const std::vector<std::vector<double>>& known) const {
   if (points.empty()) return {};
   const auto& learned = models_->learned();
   const size_t m = learned.size();
@@ -117,8 +116,7 @@ std::vector<double> Surrogate::scores(const std::vector<Point>& points,
   }
   std::vector<Features> x;
   if (!models_->models().empty() || models_->feasibility())
-    for (size_t i = 0; i < points.size(); ++i)
-      x.push_back(models_->features(points[i], fidelity.empty() ? 1 : fidelity[i]));
+    for (const Point& point : points) x.push_back(models_->features(point));
   size_t at = 0;
   for (size_t k = 0; k < m; ++k) {
     if (!learned[k]) continue;

@@ -67,8 +67,7 @@ class Models {
   const std::optional<Classifier>& feasibility() const { return feasible_; }  // after failures
   const Space& space() const { return *space_; }
   // Input of the models: the point's features, known objectives where options say so, and, where
-  // fidelities differ, the fidelity: its logarithm, 1 for a full one. More than that is more
-  // training: of a net that began with its parent's weights.
+  // fidelities differ, the fidelity.
   Features features(const Point&, double fidelity = 1) const;
   // Of a point's features and raw known values (read where they are inputs).
   Features input(Features, std::span<const double> known, double fidelity = 1) const;
@@ -134,11 +133,10 @@ class Surrogate {
 
   // Worth of points, the greater the better; logarithms (thompson: not), so -infinity is possible.
   // `known`: raw values, one an objective; those of learnt ones are not read. Of thompson the
-  // points of one call share one draw. `fidelity`: of each point, what it is to be judged at.
-  double score(const Point&, std::span<const double> known, double fidelity = 1) const;
+  // points of one call share one draw.
+  double score(const Point&, std::span<const double> known) const;
   std::vector<double> scores(const std::vector<Point>&,
-                             const std::vector<std::vector<double>>& known,
-                             const std::vector<double>& fidelity = {}) const;
+                             const std::vector<std::vector<double>>& known) const;
   // REQUIRES: ehvi. `known_slopes`: derivatives of the raw known values by the features, one row an
   // objective; empty: they do not change.
   ScoreSlope score_slope(const Features&, std::span<const double> known,

@@ -156,39 +156,6 @@ TEST_CASE(
   CHECK(with > 1.25 * without);
 }
 
-TEST_CASE("scores: what more training brings is learnt, beyond a full one too") {
-  const Space space = toy_space();
-  Rng rng(3);
-  std::vector<Observation> seen;
-  for (int i = 0; i < 30; ++i) {
-    const Point p = space.sample(rng);
-    const double fidelity = std::pow(3, i % 4 - 2);  // 1/9 to 3
-    std::vector<double> values = truth(p);
-    values[0] += 0.1 / std::sqrt(fidelity);
-    seen.push_back({p, values, fidelity});
-  }
-  const Surrogate surrogate(space, kObjectives, {true, false}, seen, {}, rng);
-  std::vector<Point> points;
-  std::vector<std::vector<double>> known;
-  while (points.size() < 20) {
-    const Point p = space.sample(rng);
-    if (auto values = known_size(p)) points.push_back(p), known.push_back(*values);
-  }
-  const auto at = [&](double fidelity) {
-    return surrogate.scores(points, known, std::vector<double>(points.size(), fidelity));
-  };
-  const std::vector<double> little = at(1. / 9), full = at(1), more = at(3);
-  CHECK(full == surrogate.scores(points, known));
-  int worth = 0;
-  for (size_t i = 0; i < points.size(); ++i) {
-    if (more[i] < -10) continue;  // no gain whatever the training
-    ++worth;
-    CHECK(little[i] < full[i]);
-    CHECK(full[i] < more[i]);
-  }
-  CHECK(worth >= 5);
-}
-
 TEST_CASE("choosing among given candidates: the best score, never a seen one; none is an answer") {
   const Space space = toy_space();
   Rng rng(3);
