@@ -12,7 +12,6 @@ namespace {
 
 constexpr int kMorphRounds = 5;          // of candidates, before giving up on morphs
 constexpr uint32_t kSobolTries = 20000;  // places of the sequence without anything new
-constexpr int kMostPassedOver = 200;     // places of the sequence beyond a reference, in a row
 constexpr size_t kRefusals = 3;          // infeasible candidates that a proposal records
 constexpr int kTries = 200;              // for a random or evolved design that is new
 constexpr int kPopulation = 50, kSample = 15;
@@ -32,7 +31,7 @@ void Proposer::sobol(Round& round) {
   if (!std::includes(round.seen.begin(), round.seen.end(), sobol_met_.begin(), sobol_met_.end())) {
     sobol_met_.clear();
     sobol_next_ = 0;
-    passed_over_ = 0;
+    pass_over_.taken();
   }
   const bool choosy = plan_.by_model_alone();
   for (uint32_t tried = 0; tried < kSobolTries; ++tried, ++sobol_next_) {
@@ -41,7 +40,7 @@ void Proposer::sobol(Round& round) {
     const std::string text = to_text(point);
     if (round.seen.contains(text)) {
       if (sobol_met_.insert(text).second) tried = 0;
-      passed_over_ = 0;
+      pass_over_.taken();
       continue;
     }
     const auto values = known(point);
@@ -54,10 +53,8 @@ void Proposer::sobol(Round& round) {
              round.out.infeasible.back().reason);
       continue;
     }
-    // Training what costs more than the box allows would add nothing to the hypervolume.
-    if (choosy && beyond(config_.objectives, *values) && ++passed_over_ <= kMostPassedOver)
-      continue;
-    passed_over_ = 0;
+    if (choosy && pass_over_(config_.objectives, *values)) continue;
+    pass_over_.taken();
     round.out.trial = round.make(point, Status::pending);
     return;
   }

@@ -51,6 +51,14 @@ std::vector<double> normalised(std::span<const Objective> objectives,
   return result;
 }
 
+namespace {
+constexpr int kMostInARow = 200;
+}
+
+bool PassOver::operator()(std::span<const Objective> objectives, std::span<const double> values) {
+  return beyond(objectives, values) && ++in_a_row_ <= kMostInARow;
+}
+
 bool beyond(std::span<const Objective> objectives, std::span<const double> values) {
   for (size_t k = 0; k < objectives.size(); ++k) {
     const Objective& o = objectives[k];

@@ -30,4 +30,15 @@ std::vector<double> normalised(std::span<const Objective>, std::span<const doubl
 // Some value is no better than its reference: such a point is in no hypervolume. NaN: not known.
 bool beyond(std::span<const Objective>, std::span<const double> values);
 
+// Which places of a sequence of designs are passed over: those beyond a reference, for training
+// them would add nothing to the hypervolume, unless that has been the fate of many in a row.
+class PassOver {
+ public:
+  bool operator()(std::span<const Objective>, std::span<const double> values);
+  void taken() { in_a_row_ = 0; }  // a place was taken, now or in an earlier run
+
+ private:
+  int in_a_row_ = 0;
+};
+
 }  // namespace sparlet::search

@@ -17,7 +17,6 @@ constexpr std::array<std::string_view, 8> kMethods = {"ehvi",  "chebyshev", "tho
 // Streams of random numbers, one a use.
 constexpr uint64_t kSobolStream = 201, kFitStream = 202, kProposalStream = 203;
 constexpr int kMostInitial = 20;
-constexpr int kMostPassedOver = 200;     // places of the sequence beyond a reference
 constexpr int kTries = 200;              // for a point that is new and usable
 constexpr uint32_t kSobolTries = 20000;  // places of the sequence without one
 
@@ -135,22 +134,18 @@ std::optional<Optimizer::Asked> Optimizer::ask() {
   return Asked{trial, *point};
 }
 
-// Where some objectives are known, training what can add nothing to the hypervolume is a waste: a
-// point beyond a reference is passed over, unless that has been the fate of many in a row.
 std::optional<Point> Optimizer::sobol() {
   for (uint32_t tried = 0; tried < kSobolTries; ++tried) {
     const Point point = problem_.space.from_unit(sequence_.at(place_++));
     if (problem_.space.violated(point)) continue;
     if (seen_.contains(to_text(point))) {  // a resumed run walks again where it had been
-      passed_over_ = 0;
+      pass_over_.taken();
       continue;
     }
     const auto known = problem_.known(point);
     if (!known) continue;
-    if (by_model_alone() && beyond(problem_.objectives, *known) &&
-        ++passed_over_ <= kMostPassedOver)
-      continue;
-    passed_over_ = 0;
+    if (by_model_alone() && pass_over_(problem_.objectives, *known)) continue;
+    pass_over_.taken();
     return point;
   }
   return std::nullopt;

@@ -108,8 +108,8 @@ class Optimizer {
   Problem problem_;
   OptimizerOptions options_;
   Sobol sequence_;
-  uint32_t place_ = 0;   // in the sequence
-  int passed_over_ = 0;  // places of it, since the last that was taken
+  uint32_t place_ = 0;  // in the sequence
+  PassOver pass_over_;
   int next_ = 0;
   std::map<int, Point> pending_;
   std::set<std::string> seen_;

@@ -96,7 +96,7 @@ class Proposer {
   std::vector<bool> learned_;  // by objective
   // How far the Sobol sequence has been walked, and the trials met on it: spares walking it anew.
   uint32_t sobol_next_ = 0;
-  int passed_over_ = 0;  // places of it, since the last that was taken
+  PassOver pass_over_;
   std::set<std::string> sobol_met_;
   struct Known {
     std::optional<std::vector<double>> values;

@@ -7,6 +7,42 @@
 
 using namespace sparlet;
 
+namespace {
+
+// The same net, with nodes run as one and one by one.
+struct Both {
+  Executor fused, single;
+
+  Both(const Net& net, ExecutorOptions options)
+      : fused(net, options), single(net, (options.fuse = false, options)) {}
+
+  // There and, in training, back.
+  void run(const Tensor& data, int64_t n) {
+    for (Executor* e : {&fused, &single}) {
+      const Id input = inputs(e->net().graph)[0];
+      e->set_input(input, View{batched(n, e->net().graph[input].type.shape), DType::f32,
+                               const_cast<std::byte*>(data.raw())});
+      e->forward(n);
+      if (e->options().mode == Mode::infer) continue;
+      const View dy = e->output_grad();
+      for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 1.5f;
+      e->backward();
+    }
+  }
+  float difference() const { return testing::worst(fused.output(), single.output()); }
+  void check_same_grads() const {
+    const Graph& graph = fused.net().graph;
+    for (Id id = 0; id < Id(graph.nodes.size()); ++id) {
+      if (graph[id].op != &param_op) continue;
+      const View a = fused.grad(id), b = single.grad(id);
+      CHECK_MESSAGE(std::equal(a.f32(), a.f32() + a.size(), b.f32()), graph[id].name);
+    }
+  }
+  bool keeps(const char* name) const { return bool(fused.value(fused.net().graph.at(name))); }
+};
+
+}  // namespace
+
 TEST_CASE("executor: a batch-norm with its relu is the two, bit for bit") {
   testing::Maker m(5);
   const auto norm = [&](const std::string& name, Id x, int64_t c) {
@@ -29,25 +65,12 @@ TEST_CASE("executor: a batch-norm with its relu is the two, bit for bit") {
   for (const Kernels* kernels : all_kernels())
     for (const Mode mode : {Mode::train, Mode::infer}) {
       INFO(kernels->name);
-      Executor fused(m.net, {.batch = 70, .mode = mode, .kernels = kernels});
-      Executor single(m.net, {.batch = 70, .mode = mode, .kernels = kernels, .fuse = false});
-      for (Executor* e : {&fused, &single}) {
-        e->set_input(0, View{Shape{70, 2, 7, 6}, DType::f32, const_cast<std::byte*>(data.raw())});
-        e->forward(70);
-        if (mode == Mode::infer) continue;
-        const View dy = e->output_grad();
-        for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 1.5f;
-        e->backward();
-      }
-      CHECK(bool(fused.value(m.net.graph.at("n1"))) == !kernels->fuses);
+      Both both(m.net, {.batch = 70, .mode = mode, .kernels = kernels});
+      both.run(data, 70);
+      CHECK(both.keeps("n1") == !kernels->fuses);
       // Without training the convolution takes both.
-      CHECK(testing::worst(fused.output(), single.output()) <= (mode == Mode::train ? 0 : 1e-5f));
-      for (const Node& node : m.net.graph.nodes)
-        if (mode == Mode::train && node.op == &param_op) {
-          const View a = fused.grad(m.net.graph.at(node.name)),
-                     b = single.grad(m.net.graph.at(node.name));
-          CHECK_MESSAGE(std::equal(a.f32(), a.f32() + a.size(), b.f32()), node.name);
-        }
+      CHECK(both.difference() <= (mode == Mode::train ? 0 : 1e-5f));
+      if (mode == Mode::train) both.check_same_grads();
     }
 }
 
@@ -82,24 +105,17 @@ TEST_CASE("executor: without training a convolution takes the batch-norm behind 
   const Tensor data = testing::random({6, 3, 12, 9}, rng);
   for (const Kernels* kernels : all_kernels()) {
     INFO(kernels->name);
-    const auto make = [&](bool fuse) {
-      return Executor(first, {.batch = 6, .kernels = kernels, .fuse = fuse});
-    };
-    Executor fused = make(true), single = make(false);
-    CHECK(bool(fused.value(first.graph.at("c1"))) == !kernels->fuses);
-    CHECK(bool(fused.value(first.graph.at("c4"))));
+    Both both(first, {.batch = 6, .kernels = kernels});
+    CHECK(both.keeps("c1") == !kernels->fuses);
+    CHECK(both.keeps("c4"));
     for (const Net* weights : {&first, &second, &first}) {
-      for (Executor* e : {&fused, &single}) {
-        e->load(*weights);
-        for (const int64_t n : {6, 2}) {
-          e->set_input(0, View{Shape{n, 3, 12, 9}, DType::f32, const_cast<std::byte*>(data.raw())});
-          e->forward(n);
-        }
-      }
-      const Tensor wanted = single.output();
+      both.fused.load(*weights);
+      both.single.load(*weights);
+      for (const int64_t n : {6, 2}) both.run(data, n);
+      const Tensor wanted = both.single.output();
       float largest = 0;
       for (const float v : wanted.read()) largest = std::max(largest, std::abs(v));
-      CHECK(testing::worst(fused.output(), wanted) < 2e-6f * largest);
+      CHECK(both.difference() < 2e-6f * largest);
     }
   }
 }
@@ -119,24 +135,11 @@ TEST_CASE("executor: a sum with its relu is the two, bit for bit") {
   for (const Kernels* kernels : all_kernels())
     for (const Mode mode : {Mode::train, Mode::infer}) {
       INFO(kernels->name);
-      Executor fused(m.net, {.batch = 5, .mode = mode, .kernels = kernels});
-      Executor single(m.net, {.batch = 5, .mode = mode, .kernels = kernels, .fuse = false});
-      for (Executor* e : {&fused, &single}) {
-        e->set_input(x, View{Shape{5, 3, 5, 4}, DType::f32, const_cast<std::byte*>(data.raw())});
-        e->forward(5);
-        if (mode == Mode::infer) continue;
-        const View dy = e->output_grad();
-        for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 1.5f;
-        e->backward();
-      }
-      CHECK(bool(fused.value(m.net.graph.at("s1"))) == !kernels->fuses);
-      CHECK(testing::worst(fused.output(), single.output()) == 0);
-      for (const Node& node : m.net.graph.nodes)
-        if (mode == Mode::train && node.op == &param_op) {
-          const View g = fused.grad(m.net.graph.at(node.name)),
-                     wanted = single.grad(m.net.graph.at(node.name));
-          CHECK_MESSAGE(std::equal(g.f32(), g.f32() + g.size(), wanted.f32()), node.name);
-        }
+      Both both(m.net, {.batch = 5, .mode = mode, .kernels = kernels});
+      both.run(data, 5);
+      CHECK(both.keeps("s1") == !kernels->fuses);
+      CHECK(both.difference() == 0);
+      if (mode == Mode::train) both.check_same_grads();
     }
 }
 
@@ -158,24 +161,13 @@ TEST_CASE("executor: fused nodes give the values and gradients of single ones") 
   for (const Kernels* kernels : all_kernels())
     for (const int64_t batch : {1, 6}) {
       INFO(kernels->name);
-      const auto make = [&](bool fuse) {
-        return Executor(m.net,
-                        {.batch = batch, .mode = Mode::train, .kernels = kernels, .fuse = fuse});
-      };
-      Executor fused = make(true), single = make(false);
-      for (Executor* e : {&fused, &single}) {
-        e->set_input(0, View{batched(batch, Shape{3, 9, 8}), DType::f32,
-                             const_cast<std::byte*>(data.raw())});
-        e->forward(batch);
-        const View dy = e->output_grad();
-        for (int64_t i = 0; i < dy.size(); ++i) dy.f32()[i] = float(i % 5) - 1.5f;
-        e->backward();
-      }
-      CHECK(testing::worst(fused.output(), single.output()) < 1e-6f);
-      CHECK(bool(fused.value(m.net.graph.at("c1"))) == !kernels->fuses);
+      Both both(m.net, {.batch = batch, .mode = Mode::train, .kernels = kernels});
+      both.run(data, batch);
+      CHECK(both.difference() < 1e-6f);
+      CHECK(both.keeps("c1") == !kernels->fuses);
       for (const char* name : {"w1", "b1", "w2", "w3", "b3", "w4", "b4", "w5"}) {
         const Id id = m.net.graph.at(name);
-        const View a = fused.grad(id), b = single.grad(id);
+        const View a = both.fused.grad(id), b = both.single.grad(id);
         float worst = 0;
         for (int64_t i = 0; i < a.size(); ++i)
           worst = std::max(worst, std::abs(a.f32()[i] - b.f32()[i]));
@@ -185,6 +177,6 @@ TEST_CASE("executor: fused nodes give the values and gradients of single ones") 
       infer.set_input(
           0, View{batched(batch, Shape{3, 9, 8}), DType::f32, const_cast<std::byte*>(data.raw())});
       infer.forward(batch);
-      CHECK(testing::worst(infer.output(), single.output()) < 1e-5f);
+      CHECK(testing::worst(infer.output(), both.single.output()) < 1e-5f);
     }
 }

@@ -3,10 +3,10 @@
 //   same for all samples; its gradient then is the sum over the samples.
 //   A sum of two values takes the relu behind it (fusion.h).
 #include <cstdint>
-#include <limits>
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/relu.h"
 #include "tensor/kernels/lanes.h"
 
 namespace sparlet {
@@ -176,14 +176,10 @@ SPARLET_WIDE void add_relu(int64_t n, const float* a, const float* b, float* y) 
 // To one or both of two.
 SPARLET_WIDE void add_relu_backward(int64_t n, const float* __restrict y, const float* __restrict g,
                                     float* __restrict da, float* __restrict db) {
-  const auto through = [&](int64_t i) {
-    const float grad = g[i];
-    return (y[i] > 0) & (y[i] < std::numeric_limits<float>::infinity()) ? grad : 0;
-  };
   if (!db) {
-    for (int64_t i = 0; i < n; ++i) da[i] = through(i);
+    for (int64_t i = 0; i < n; ++i) da[i] = passed(g[i], y[i]);
   } else {
-    for (int64_t i = 0; i < n; ++i) da[i] = db[i] = through(i);
+    for (int64_t i = 0; i < n; ++i) da[i] = db[i] = passed(g[i], y[i]);
   }
 }
 

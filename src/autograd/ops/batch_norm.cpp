@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "autograd/ops/check.h"
 #include "autograd/ops/ops.h"
+#include "autograd/ops/relu.h"
 #include "tensor/kernels/lanes.h"
 
 namespace sparlet {
@@ -100,11 +100,6 @@ SPARLET_WIDE void scaled(int64_t rows, int64_t channels, const float* x, const f
        : scaled_of<W, false>(rows, channels, x + c, mean + c, a + c, b + c, y + c)
   EACH_WIDTH(channels, RUN);
 #undef RUN
-}
-
-// What a relu lets through of the gradient g, where its value is y.
-[[gnu::always_inline]] inline float passed(float g, float y) {
-  return (y > 0) & (y < std::numeric_limits<float>::infinity()) ? g : 0;
 }
 
 // The numbers of each channel that backward needs. Values: y = (x - mean) factor + beta.

@@ -34,7 +34,7 @@ struct Reach {
   int64_t first, many, phase, begin, end, at;
 };
 
-class BatchConv final : public ConvKernel {
+class BatchConv final : public WholeConv {
  public:
   BatchConv(const SimdLoops& loops, const ConvShape& shape, const KernelOptions& options)
       : loops_(loops),
@@ -84,14 +84,6 @@ class BatchConv final : public ConvKernel {
     for (int64_t i = 0; i < b.n; i += lanes_) backward_group(b, i, std::min(lanes_, b.n - i));
     if (b.dweight) loops_.sum_lanes(s_.o * patch_, weight_sums_.data(), b.dweight);
     if (b.dbias) loops_.sum_lanes(s_.o, bias_sums_.data(), b.dbias);
-  }
-
-  void backward_data(int64_t n, const float* weight, const float* dy, float* dx) override {
-    backward({n, nullptr, weight, nullptr, dy, dx, nullptr, nullptr});
-  }
-  void backward_weight(int64_t n, const float* x, const float* dy, float* dweight,
-                       float* dbias) override {
-    backward({n, x, nullptr, nullptr, dy, nullptr, dweight, dbias});
   }
 
   void weight_changed() override {

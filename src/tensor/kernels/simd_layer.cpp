@@ -44,11 +44,19 @@ SimdPool simd_pool(const Window& w) {
           .left = w.pad[2]};
 }
 
+void WholeConv::backward_data(int64_t n, const float* weight, const float* dy, float* dx) {
+  backward({n, nullptr, weight, nullptr, dy, dx, nullptr, nullptr});
+}
+void WholeConv::backward_weight(int64_t n, const float* x, const float* dy, float* dweight,
+                                float* dbias) {
+  backward({n, x, nullptr, nullptr, dy, nullptr, dweight, dbias});
+}
+
 namespace {
 
 // A layer for a batch: sample by sample, so that what lies between convolution, relu and pooling
 // never leaves the cache.
-class SimdConv final : public ConvKernel {
+class SimdConv final : public WholeConv {
  public:
   SimdConv(const SimdLoops& loops, const ConvShape& shape, const KernelOptions& options)
       : loops_(loops),
@@ -88,14 +96,6 @@ class SimdConv final : public ConvKernel {
       if (b.dbias) loops_.sum_rows(map_size_ / s_.o, s_.o, dy, b.dbias, i > 0);
     }
     if (b.dweight) body_->finish(b.dweight);
-  }
-
-  void backward_data(int64_t n, const float* weight, const float* dy, float* dx) override {
-    backward({n, nullptr, weight, nullptr, dy, dx, nullptr, nullptr});
-  }
-  void backward_weight(int64_t n, const float* x, const float* dy, float* dweight,
-                       float* dbias) override {
-    backward({n, x, nullptr, nullptr, dy, nullptr, dweight, dbias});
   }
 
   void weight_changed() override { ready_ = false; }

@@ -52,6 +52,15 @@ std::unique_ptr<MapConv> depthwise_conv(const SimdLoops&, const ConvShape&, bool
 
 SimdPool simd_pool(const Window&);
 
+// A layer whose backward() does all at once: its parts are that with the rest not wanted.
+class WholeConv : public ConvKernel {
+ public:
+  void backward(const ConvBackward&) override = 0;
+  void backward_data(int64_t n, const float* weight, const float* dy, float* dx) final;
+  void backward_weight(int64_t n, const float* x, const float* dy, float* dweight,
+                       float* dbias) final;
+};
+
 // Neighbouring pixels of the result side by side in one vector, one after the other as they lie in
 // memory: a product with the windows' common columns, where each pixel's weights begin `stride`
 // columns after its neighbour's and the rest is zero. Six filters of 5 × 5 use twelve lanes for six

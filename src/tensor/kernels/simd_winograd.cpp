@@ -20,7 +20,7 @@ constexpr int64_t kFewChannels = 16;  // below, turning costs what the products 
 
 int64_t tiles_of(int64_t pixels) { return (pixels + 3) / 4; }
 
-class WinogradConv final : public ConvKernel {
+class WinogradConv final : public WholeConv {
  public:
   WinogradConv(const SimdLoops& loops, const ConvShape& shape, const KernelOptions& options)
       : loops_(loops),
@@ -92,14 +92,6 @@ class WinogradConv final : public ConvKernel {
     for (int64_t o = 0; b.dweight && o < o_; ++o)
       loops_.tile_weight_grad(c_, turned_.data() + o * wide_c_, place(o_ * wide_c_),
                               b.dweight + o * 9 * c_, c_);
-  }
-
-  void backward_data(int64_t n, const float* weight, const float* dy, float* dx) override {
-    backward({n, nullptr, weight, nullptr, dy, dx, nullptr, nullptr});
-  }
-  void backward_weight(int64_t n, const float* x, const float* dy, float* dweight,
-                       float* dbias) override {
-    backward({n, x, nullptr, nullptr, dy, nullptr, dweight, dbias});
   }
 
   void weight_changed() override { ready_ = false; }
