@@ -30,10 +30,10 @@ struct GpHyper {
 };
 
 // Priors (shape, rate). `gamma`, as BoTorch's SingleTaskGP up to 0.11: lengthscales Gamma(3, 6),
-// noise Gamma(1.1, 0.05). `scaled`: lengthscales LogNormal(ln(d)/2 - 1, 0.7), growing with √d as
-// Hvarfner et al. 2024 (arXiv:2402.02229) have it, for many dimensions, but shorter and tighter
-// than theirs, whose models were too sure of themselves in two; noise LogNormal(-8, 2). Both:
-// outputscale Gamma(2, 0.15).
+// noise Gamma(1.1, 0.05). `scaled`: lengthscales LogNormal(ln(d)/2 - 1/2 - c, 1 - 0.6 c), c = 1/d,
+// at most 1/2: growing with √d as Hvarfner et al. 2024 (arXiv:2402.02229) have it, for many
+// dimensions, but shorter and tighter than theirs, the more so the fewer there are: theirs were too
+// sure of themselves in two; noise LogNormal(-8, 2). Both: outputscale Gamma(2, 0.15).
 struct GpOptions {
   enum class LengthPrior { gamma, scaled };
   LengthPrior prior = LengthPrior::scaled;

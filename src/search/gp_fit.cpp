@@ -31,7 +31,8 @@ Density log_normal_prior(double x, double location, double scale) {
 
 Density length_prior(double x, size_t dimensions, const GpOptions& options) {
   if (options.prior == GpOptions::LengthPrior::gamma) return gamma_prior(x, 3, 6);
-  return log_normal_prior(x, std::log(double(dimensions)) / 2 - 1, 0.7);
+  const double few = std::min(1 / double(dimensions), 0.5);
+  return log_normal_prior(x, std::log(double(dimensions)) / 2 - 0.5 - few, 1 - 0.6 * few);
 }
 
 struct Bounds {

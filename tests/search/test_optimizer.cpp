@@ -177,7 +177,7 @@ TEST_CASE("optimizer: infeasible trials cost only themselves") {
 
 TEST_CASE("optimizer: infeasible regions are learnt") {
   int refused[2] = {0, 0}, trials[2] = {0, 0};
-  for (uint64_t seed = 1; seed <= 3; ++seed) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
     Optimizer optimizer(two_problem(), {.seed = seed});
     for (int t = 0; t < 45; ++t) {
       const auto asked = *optimizer.ask();
