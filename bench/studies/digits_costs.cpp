@@ -82,11 +82,6 @@ struct Study {
   }
 };
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -113,7 +108,7 @@ int main(int argc, char** argv) try {
     std::vector<double> a, b;
     for (size_t s = 0; s < exact.size(); ++s)
       a.push_back(learnt[s][size_t(n) - 1]), b.push_back(exact[s][size_t(n) - 1]);
-    fmt::print("| {} | {:.4f} | {:.4f} |\n", n, median(a), median(b));
+    fmt::print("| {} | {:.4f} | {:.4f} |\n", n, study::median(a), study::median(b));
   }
 } catch (const Error& error) {
   fmt::print(stderr, "{}\n", error.what());

@@ -60,11 +60,6 @@ struct Study {
   }
 };
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -97,7 +92,7 @@ int main(int argc, char** argv) try {
     without.push_back(learnt.back());
   }
   fmt::print("medians: all learnt {:.4f}, costs known {:.4f}; {:.0f} % of the evaluations\n",
-             median(without), median(with), 100 * median(shares));
+             study::median(without), study::median(with), 100 * study::median(shares));
 } catch (const Error& error) {
   fmt::print(stderr, "{}\n", error.what());
   return 1;

@@ -67,4 +67,9 @@ inline double box_volume(std::vector<sparlet::search::Values> rows) {
   return sparlet::search::hypervolume(front, sparlet::search::Values(3, 1.0));
 }
 
+inline double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return (v[(v.size() - 1) / 2] + v[v.size() / 2]) / 2;
+}
+
 }  // namespace study
