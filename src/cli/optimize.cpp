@@ -163,7 +163,11 @@ class Session {
       optimizer_.restore(j.at("trial").get<int>(), point_of(j.at("point")));
     } else if (j.contains("model")) {
       Optimizer::State state;
-      for (const json& h : j.at("model")) state.hyper.push_back(hyper_of(h));
+      for (const json& model : j.at("model")) {
+        state.hyper.emplace_back();
+        for (const json& h : model.is_array() ? model : json::array({model}))
+          state.hyper.back().push_back(hyper_of(h));
+      }
       state.fitted = j.at("fitted");
       state.boxed = j.at("boxed");
       optimizer_.restore(state);
@@ -198,7 +202,10 @@ class Session {
     if (const Optimizer::State state = optimizer_.state(); state.fitted != fitted_) {
       fitted_ = state.fitted;
       json model = json::array();
-      for (const GpHyper& h : state.hyper) model.push_back(to_json(h));
+      for (const auto& draws : state.hyper) {
+        model.push_back(json::array());
+        for (const GpHyper& h : draws) model.back().push_back(to_json(h));
+      }
       log_.write({{"model", model}, {"fitted", fitted_}, {"boxed", state.boxed}});
     }
     log_.write(

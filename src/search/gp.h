@@ -38,6 +38,9 @@ struct GpOptions {
   enum class LengthPrior { gamma, scaled };
   LengthPrior prior = LengthPrior::scaled;
   double min_noise = 1e-6;
+  // Of the hyperparameters, from their posterior: what is predicted is a mixture of as many models.
+  // 1: the best hyperparameters. A fit that starts from draws of fewer observations goes on there.
+  int draws = 1;
   int restarts = 2;                // starts besides the default or the given one
   int max_evaluations = 100;       // of the likelihood, each start
   int max_points = 600;            // hyperparameters are fitted to at most so many, drawn at random
@@ -46,7 +49,7 @@ struct GpOptions {
 
 struct Prediction {
   double mean = 0, variance = 0;
-};  // of the function, without noise
+};  // of the function, without noise; of a mixture its moments
 
 // A prediction and its derivatives by the values of the point; 0 for categories and what is
 // inactive.
@@ -57,14 +60,16 @@ struct PredictionSlope {
 
 class Gp {
  public:
-  // Fits by maximum a posteriori (L-BFGS, several starts). `start`: hyperparameters of an earlier
-  // fit. Outputs are standardised inside. Throws Error when sizes differ, there is no sample, or an
-  // output is not finite.
+  // Fits by maximum a posteriori (L-BFGS, several starts), or draws (Hamiltonian Monte Carlo).
+  // `start`: hyperparameters of an earlier fit. Outputs are standardised inside. Throws Error when
+  // sizes differ, there is no sample, or an output is not finite.
   static Gp fit(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y, Rng&,
                 const GpOptions& = {}, const std::optional<GpHyper>& start = {});
-  // With given hyperparameters, and known variances as in GpOptions.
+  // With given hyperparameters, or a mixture of them, and known variances as in GpOptions.
   static Gp with(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y,
                  const GpHyper&, const std::vector<double>& noise = {});
+  static Gp with(const std::vector<Dimension>&, std::vector<Features>, std::vector<double> y,
+                 const std::vector<GpHyper>&, const std::vector<double>& noise = {});
 
   Gp(Gp&&) noexcept;
   Gp& operator=(Gp&&) noexcept;
@@ -80,16 +85,15 @@ class Gp {
   // appended to the Cholesky factor, O(n²) each. `noise`: their known variances, if any.
   Gp extended(const std::vector<Features>&, const std::vector<double>& y,
               const std::vector<double>& noise = {}) const;
-  const GpHyper& hyper() const;
+  const GpHyper& hyper() const;         // the last draw
+  std::vector<GpHyper> hypers() const;  // all of them
   int size() const;
 
  private:
   struct Model;
-  static std::unique_ptr<Model> standardise(const std::vector<Dimension>&, std::vector<Features>,
-                                            std::vector<double> y,
-                                            const std::vector<double>& noise);
-  explicit Gp(std::unique_ptr<Model>);
-  std::unique_ptr<Model> model_;
+  Gp();
+  void condition(const Model&, const std::vector<GpHyper>&);
+  std::vector<std::unique_ptr<Model>> models_;  // one a draw
 };
 
 // (log marginal likelihood + log priors) / n of standardised outputs, and its gradient by

@@ -35,12 +35,16 @@ Density length_prior(double x, size_t dimensions, const GpOptions& options) {
   return log_normal_prior(x, std::log(double(dimensions)) / 2 - 0.5 - few, 1 - 0.6 * few);
 }
 
-struct Bounds {
-  std::vector<double> low, high;
-};
+Eigen::VectorXd diagonal_noise(const GpData& data, const GpHyper& h) {
+  Eigen::VectorXd noise = Eigen::VectorXd::Constant(Eigen::Index(data.x.size()), h.noise);
+  for (size_t i = 0; i < data.noise.size(); ++i) noise[Eigen::Index(i)] += data.noise[i];
+  return noise;
+}
 
-Bounds bounds_of(size_t dimensions, const GpOptions& options) {
-  Bounds b;
+}  // namespace
+
+Walls walls_of(size_t dimensions, const GpOptions& options) {
+  Walls b;
   b.low.assign(dimensions, std::log(5e-3));
   b.high.assign(dimensions, std::log(1e3));
   const auto add = [&](double low, double high) {
@@ -54,14 +58,6 @@ Bounds bounds_of(size_t dimensions, const GpOptions& options) {
   add(0, 1);                                      // inside
   return b;
 }
-
-Eigen::VectorXd diagonal_noise(const GpData& data, const GpHyper& h) {
-  Eigen::VectorXd noise = Eigen::VectorXd::Constant(Eigen::Index(data.x.size()), h.noise);
-  for (size_t i = 0; i < data.noise.size(); ++i) noise[Eigen::Index(i)] += data.noise[i];
-  return noise;
-}
-
-}  // namespace
 
 Eigen::MatrixXd covariance(const Eigen::MatrixXd& embedded, double outputscale,
                            const Eigen::VectorXd& noise) {
@@ -199,10 +195,10 @@ GpHyper fit_hyper(const GpData& data, Rng& rng, const GpOptions& options,
 
 GpHyper maximise(const std::function<GpObjective(const GpHyper&)>& objective, size_t d, Rng& rng,
                  const GpOptions& options, const std::optional<GpHyper>& start) {
-  const Bounds bounds = bounds_of(d, options);
+  const Walls walls = walls_of(d, options);
   const auto inside = [&](std::vector<double> packed) {
     for (size_t i = 0; i < packed.size(); ++i)
-      packed[i] = std::clamp(packed[i], bounds.low[i], bounds.high[i]);
+      packed[i] = std::clamp(packed[i], walls.low[i], walls.high[i]);
     return packed;
   };
   // The priors' typical lengthscale.
@@ -231,8 +227,8 @@ GpHyper maximise(const std::function<GpObjective(const GpHyper&)>& objective, si
         at[i] = (i == d + 2 ? 0 : pack(usual)[i]) + rng.normal();
     at = inside(at);
     nlopt::opt search(nlopt::LD_LBFGS, unsigned(at.size()));
-    search.set_lower_bounds(bounds.low);
-    search.set_upper_bounds(bounds.high);
+    search.set_lower_bounds(walls.low);
+    search.set_upper_bounds(walls.high);
     search.set_min_objective(call, &negative);
     search.set_ftol_rel(1e-6);
     search.set_maxeval(options.max_evaluations);

@@ -33,6 +33,15 @@ struct KernelParts {
 // REQUIRES: W symmetric.
 std::vector<double> kernel_gradient(const KernelParts&, const std::vector<Features>&,
                                     const GpHyper&, const Eigen::MatrixXd& w);
+// Within which hyperparameters are sought, in the order of pack().
+struct Walls {
+  std::vector<double> low, high;
+};
+Walls walls_of(size_t dimensions, const GpOptions&);
+// options.draws of the hyperparameters' posterior, of a chain that begins at `start`. `settled`:
+// that is a draw of an earlier chain; otherwise the first steps are thrown away.
+std::vector<GpHyper> draw_hyper(const GpData&, Rng&, const GpOptions&, const GpHyper& start,
+                                bool settled);
 // The best hyperparameters found by L-BFGS from `start` or the usual ones, and options.restarts
 // random places.
 GpHyper maximise(const std::function<GpObjective(const GpHyper&)>&, size_t dimensions, Rng&,

@@ -79,7 +79,7 @@ class Optimizer {
   // --- to go on where another one stopped: its trials and answers in their order, then state
   void restore(int trial, const Point&);
   struct State {
-    std::vector<GpHyper> hyper;
+    Hypers hyper;
     int fitted = 0;  // answers at that time
     int boxed = 0;   // and when the models were first made
   };

@@ -15,8 +15,8 @@ namespace {
 constexpr double kCaution = 2;
 // Standard deviations that pending points are taken to be worse than expected. At 0 proposals crowd
 // where the model hopes most. On DTLZ2 of 8 parameters and 4 objectives with four pending, medians
-// of 26 seeds after 60 and 100 trials: 0.40 and 0.815 at a half, 0.47 and 0.821 at 1 (0.57 and 0.846
-// where none is pending); 1.5 is worse again.
+// of 26 seeds after 60 and 100 trials: 0.40 and 0.815 at a half, 0.47 and 0.821 at 1 (0.57 and
+// 0.846 where none is pending); 1.5 is worse again.
 constexpr double kDoubt = 1;
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
 
@@ -34,7 +34,7 @@ Surrogate::Surrogate(const Models& models, const std::vector<Observation>& obser
 Surrogate::Surrogate(const Space& space, std::vector<Objective> objectives,
                      std::vector<bool> learned, const std::vector<Observation>& observations,
                      const std::vector<Point>& pending, Rng& rng, const SurrogateOptions& options,
-                     const std::vector<GpHyper>& start)
+                     const Hypers& start)
     : own_(std::make_unique<Models>(space, std::move(objectives), std::move(learned), options)),
       models_(own_.get()),
       options_(options),

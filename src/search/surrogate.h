@@ -43,6 +43,9 @@ struct SurrogateOptions {
   Known known = {};
 };
 
+// One entry a model: as many hyperparameters as it is a mixture of.
+using Hypers = std::vector<std::vector<GpHyper>>;
+
 // GPs on the learnt objectives (normalised). Targets worse than the reference are compressed by a
 // logarithm: improvement below the reference stays what it was, exactly, and the model spends its
 // lengthscales where they count.
@@ -81,11 +84,11 @@ class Models {
   // What is expected of a point at full fidelity, normalised; none where a known objective is no
   // input (options.known gives it).
   std::optional<Values> expected(const Point&) const;
-  const std::vector<GpHyper>& hyper() const { return hyper_; }
-  void set_hyper(std::vector<GpHyper>);  // of an earlier run, before the first update
+  const Hypers& hyper() const { return hyper_; }
+  void set_hyper(Hypers);  // of an earlier run, before the first update
   // The state of another one that last fitted when it had `fitted` observations, with what hyper()
   // gave it: the next update goes on from there and gives exactly the same.
-  void restore(const std::vector<Observation>&, std::vector<GpHyper>, size_t fitted);
+  void restore(const std::vector<Observation>&, Hypers, size_t fitted);
   size_t fitted() const { return fitted_; }
   bool refitted() const { return refitted_; }  // by the last update
 
@@ -108,7 +111,7 @@ class Models {
   // asked for does not change a bit.
   std::vector<Gp> fit_models_, models_;
   std::optional<Classifier> feasible_;
-  std::vector<GpHyper> hyper_;     // of the models, then of feasibility
+  Hypers hyper_;                   // of the models, then of feasibility
   size_t taken_ = 0, fitted_ = 0;  // observations: in the models, at the last fit
   bool refitted_ = false;
 };
@@ -129,7 +132,7 @@ class Surrogate {
   // The same with models fitted to just these observations. `start`: hyper() of an earlier one.
   Surrogate(const Space&, std::vector<Objective>, std::vector<bool> learned,
             const std::vector<Observation>&, const std::vector<Point>& pending, Rng&,
-            const SurrogateOptions& = {}, const std::vector<GpHyper>& start = {});
+            const SurrogateOptions& = {}, const Hypers& start = {});
 
   // Worth of points, the greater the better; logarithms (thompson: not), so -infinity is possible.
   // `known`: raw values, one an objective; those of learnt ones are not read. Of thompson the
@@ -146,7 +149,7 @@ class Surrogate {
   // Prediction of a learnt objective (normalised, as the models see it).
   Prediction predict(size_t objective, const Point&) const;
   const std::vector<double>& weights() const { return weights_; }
-  std::vector<GpHyper> hyper() const { return models_->hyper(); }  // of the learnt ones, in order
+  const Hypers& hyper() const { return models_->hyper(); }  // of the learnt ones, in order
   double best() const { return best_; }
   const Models& models() const { return *models_; }
 
