@@ -1,6 +1,8 @@
 // What knowing size and memory before training is worth on the digits space: the optimiser with
 // networks that are really trained, once with error alone as its model and the costs predicted
-// exactly, once with models of all three. Networks that cannot be built cost no evaluation.
+// exactly, once with models of all three, and once those in the classic way: Gamma priors, the best
+// hyperparameters, no conditions, 2 (d + 1) first points. Networks that cannot be built cost no
+// evaluation.
 //   digits_costs [evaluations=100] [seeds=3] [first seed=1] [epochs=5] [samples=1500] [config]
 #include <fmt/core.h>
 
@@ -9,7 +11,7 @@
 #include <cstdlib>
 #include <functional>
 
-#include "digits_rows.h"
+#include "known_costs.h"
 #include "search/optimizer.h"
 #include "search/worker.h"
 
@@ -48,20 +50,21 @@ struct Study {
     Rng rng(mix(config.seed, std::hash<std::string>{}(to_text(point))));
     const TrialContext context{config, pipeline, data, {}};
     const Made made = make_net(context, point, epochs, rng);
-    values[0] =
-        made.trained.diverged ? 1 : measure(pipeline, made.shipped, data.validation).error;
+    values[0] = made.trained.diverged ? 1 : measure(pipeline, made.shipped, data.validation).error;
     return values;
   }
 
   // Hypervolume after each evaluation.
-  std::vector<double> run(bool known_costs, int evaluations, uint64_t seed) const {
+  std::vector<double> run(study::Way way, int evaluations, uint64_t seed) const {
     Problem problem{.space = space, .objectives = config.objectives};
-    if (known_costs) {
+    if (way == study::Way::known) {
       problem.learned = {true, false, false};
       problem.known = [this](const Point& p) { return costs(p); };
     }
     OptimizerOptions options{.seed = seed};
     options.propose.cheap_known = false;  // a net is built for each
+    options.surrogate = study::options_of(way);
+    if (way == study::Way::classic) options.initial = 2 * (int(space.dimension()) + 1);
     search::Optimizer optimizer(std::move(problem), options);
     std::vector<Values> values;
     std::vector<double> volumes;
@@ -92,24 +95,11 @@ int main(int argc, char** argv) try {
   const std::vector<std::string> keys = {fmt::format("data.train={}", number(5, 1500)),
                                          "data.validation=1500"};
   const Study study(load_config(argc > 6 ? argv[6] : "examples/digits.toml", keys), number(4, 5));
-  std::vector<std::vector<double>> exact, learnt;
-  for (int seed = first; seed < first + seeds; ++seed) {
-    learnt.push_back(study.run(false, evaluations, uint64_t(seed)));
-    exact.push_back(study.run(true, evaluations, uint64_t(seed)));
-    const auto at = std::find_if(exact.back().begin(), exact.back().end(),
-                                 [&](double v) { return v >= learnt.back().back(); });
-    fmt::print("seed {}: all learnt {:.4f}, costs known {:.4f}; the former's reached after {}\n",
-               seed, learnt.back().back(), exact.back().back(),
-               at == exact.back().end() ? "more" : std::to_string(at - exact.back().begin() + 1));
-    std::fflush(stdout);
-  }
-  fmt::print("medians after\n| evaluations | all learnt | costs known |\n|---|---|---|\n");
-  for (int n = 20; n <= evaluations; n += 10) {
-    std::vector<double> a, b;
-    for (size_t s = 0; s < exact.size(); ++s)
-      a.push_back(learnt[s][size_t(n) - 1]), b.push_back(exact[s][size_t(n) - 1]);
-    fmt::print("| {} | {:.4f} | {:.4f} |\n", n, study::median(a), study::median(b));
-  }
+  study::Comparison comparison;
+  for (int seed = first; seed < first + seeds; ++seed)
+    comparison.add(seed,
+                   [&](study::Way way) { return study.run(way, evaluations, uint64_t(seed)); });
+  comparison.print();
 } catch (const Error& error) {
   fmt::print(stderr, "{}\n", error.what());
   return 1;

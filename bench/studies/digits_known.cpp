@@ -1,8 +1,9 @@
 // What knowing size and memory before training is worth on the digits space, replayed from a table
 // of trained networks (digits_table): each evaluation reveals a row, chosen by expected hypervolume
 // improvement among all that are left. Once error alone has a model and the costs are predicted
-// exactly, once all three objectives have models.
-//   digits_known TABLE.csv[,MORE.csv] [evaluations=100] [seeds=10] [first=30] [config]
+// exactly, once all three objectives have models, and once the same the classic way: Gamma priors,
+// the best hyperparameters, no conditions, 2 (d + 1) first rows.
+//   digits_known TABLE.csv[,MORE.csv] [evaluations=100] [seeds=10] [first=20] [config]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "digits_rows.h"
+#include "known_costs.h"
 #include "search/propose.h"
 
 using namespace sparlet;
@@ -26,7 +27,9 @@ struct Study {
   std::map<std::string, size_t> place = {};  // of a point's text
 
   // Hypervolume after each evaluation.
-  std::vector<double> run(bool known_costs, int evaluations, int first, uint64_t seed) const {
+  std::vector<double> run(study::Way way, int evaluations, int first, uint64_t seed) const {
+    const bool known_costs = way == study::Way::known;
+    if (way == study::Way::classic) first = 2 * (int(space.dimension()) + 1);
     Rng rng(seed);
     std::vector<int> order(rows.size());
     std::iota(order.begin(), order.end(), 0);
@@ -37,7 +40,9 @@ struct Study {
       const DigitsRow& row = rows[place.at(to_text(p))];
       return std::optional(std::vector<double>{NAN, row.size, row.memory});
     };
-    Models models(space, config.objectives, {true, !known_costs, !known_costs}, {.known = known});
+    SurrogateOptions options = study::options_of(way);
+    options.known = known;
+    Models models(space, config.objectives, {true, !known_costs, !known_costs}, options);
     std::vector<Observation> seen;
     std::set<std::string> texts;
     std::vector<Values> values;
@@ -67,7 +72,7 @@ int main(int argc, char** argv) try {
   const auto number = [&](int at, int fallback) {
     return argc > at ? std::atoi(argv[at]) : fallback;
   };
-  const int evaluations = number(2, 100), seeds = number(3, 10), first = number(4, 30);
+  const int evaluations = number(2, 100), seeds = number(3, 10), first = number(4, 20);
   const Config config = load_config(argc > 5 ? argv[5] : "examples/digits.toml");
   Study study{config, Space(config.parameters, config.constraints),
               study::digits_rows(argv[1], config.objectives)};
@@ -78,21 +83,11 @@ int main(int argc, char** argv) try {
   }
   fmt::print("{} networks, hypervolume of all {:.4f}; {} evaluations, {} of them drawn\n",
              all.size(), study::box_volume(all), evaluations, first);
-  std::vector<double> shares, with, without;
-  for (int seed = 1; seed <= seeds; ++seed) {
-    const auto learnt = study.run(false, evaluations, first, uint64_t(seed));
-    const auto exact = study.run(true, evaluations, first, uint64_t(seed));
-    const auto at =
-        std::find_if(exact.begin(), exact.end(), [&](double v) { return v >= learnt.back(); });
-    const double needed = at == exact.end() ? INFINITY : double(at - exact.begin() + 1);
-    fmt::print("seed {}: all learnt {:.4f}, costs known {:.4f}; the former's reached after {}\n",
-               seed, learnt.back(), exact.back(), needed);
-    shares.push_back(needed / evaluations);
-    with.push_back(exact.back());
-    without.push_back(learnt.back());
-  }
-  fmt::print("medians: all learnt {:.4f}, costs known {:.4f}; {:.0f} % of the evaluations\n",
-             study::median(without), study::median(with), 100 * study::median(shares));
+  study::Comparison comparison;
+  for (int seed = 1; seed <= seeds; ++seed)
+    comparison.add(
+        seed, [&](study::Way way) { return study.run(way, evaluations, first, uint64_t(seed)); });
+  comparison.print();
 } catch (const Error& error) {
   fmt::print(stderr, "{}\n", error.what());
   return 1;

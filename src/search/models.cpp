@@ -23,18 +23,10 @@ size_t fitted_of(size_t n) {
   return fitted;
 }
 
-// Of few observations a parameter much remains to be said about the hyperparameters: the models are
-// mixtures of draws of them. With the best ones alone `nas` (28 parameters) had 0.44 in the worst
-// of 16 seeds after 100 trainings (0.49), and a search on MNIST that began with small nets saw
-// nothing in larger ones for six minutes. DTLZ2 (6 and 8 parameters) lost 1 to 3 % by draws at any
-// number.
-constexpr double kEnough = 4;     // observations a parameter
+// Observations a parameter from which on draws of the hyperparameters tell no more than the best
+// ones: DTLZ2 (6 and 8 parameters) lost 1 to 3 % by draws at any number.
+constexpr double kEnough = 4;
 constexpr size_t kTooMany = 200;  // observations, for a chain
-constexpr int kDraws = 5;
-
-int draws_for(size_t n, size_t dimensions) {
-  return n < kTooMany && double(n) < kEnough * double(dimensions) ? kDraws : 1;
-}
 
 constexpr size_t kMostLabels = 400;  // that the classifier takes
 // Known objectives as inputs, between ideal and reference 0 to 1.
@@ -180,7 +172,8 @@ void Models::fit(const std::vector<Observation>& all, Rng* rng) {
     const size_t k = hyper.size();
     const bool warm = k < hyper_.size() && hyper_[k].back().lengthscale.size() == dimensions.size();
     GpOptions options = options_.gp;
-    options.draws = draws_for(x.size(), dimensions.size());
+    const bool few = double(x.size()) < kEnough * double(dimensions.size());
+    options.draws = few && x.size() < kTooMany ? options_.hyper_draws : 1;
     options.noise = std::move(noise);
     if (options.draws > 1) options.restarts = 0, options.max_evaluations = 40;  // a chain's start
     if (x.size() > 200) options.restarts = 0, options.max_evaluations = 50;

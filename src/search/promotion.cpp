@@ -59,7 +59,8 @@ bool Proposer::owes_promotions(const Round& round) {
 }
 
 // Each candidate's expected improvement, over what has been achieved, of its full training, for
-// the work that is left until then. It then gets its next share of epochs, and competes again. Cf.
+// the work that is to be expected of what is left until then: the next share for certain, of the
+// rest what halving lets through. It then gets its next share of epochs, and competes again. Cf.
 // Swersky, Snoek & Adams, "Freeze-thaw Bayesian optimization", 2014 (arXiv:1406.3896).
 void Proposer::automatic(Round& round) {
   const bool more = trained_count(round.trials) < plan_.total;
@@ -67,6 +68,9 @@ void Proposer::automatic(Round& round) {
   const Surrogate model = surrogate(round, true);
   const std::vector<Asha::Promotion> paused = promotions(round, &model);
   const double first = plan_.epochs(Phase::gp), full = plan_.full;
+  const auto due = [&](const Point& point, double next, double left) {
+    return work(point, next + (left - next) / plan_.eta);
+  };
   double best = -std::numeric_limits<double>::infinity();
   std::optional<Asha::Promotion> promoted;
   for (const Asha::Promotion& p : paused) {
@@ -76,7 +80,7 @@ void Proposer::automatic(Round& round) {
     if (!values) continue;  // cannot be: it was built
     const double next = plan_.rungs[p.rung] - t->epochs;
     const double left = std::max(full - t->inherited - t->epochs, next);
-    const double score = model.score(t->point, *values) - std::log(work(t->point, left));
+    const double score = model.score(t->point, *values) - std::log(due(t->point, next, left));
     if (!promoted || score > best) best = score, promoted = p;
   }
   if (more && !(promoted && owes_promotions(round))) {
@@ -90,12 +94,13 @@ void Proposer::automatic(Round& round) {
     for (size_t i = 0; i < scores.size(); ++i) {
       const Trial* from = made.origin.at(to_text(made.points[i])).first;
       const double left = std::max(full - from->inherited - from->epochs, first);
-      const double score = scores[i] - std::log(work(made.points[i], left));
+      const double score = scores[i] - std::log(due(made.points[i], first, left));
       if (score > best) best = score, parent = from, child = made.points[i];
     }
     const auto fresh = propose_new(round, model);
     if (fresh &&
-        (!(fresh->score - std::log(work(fresh->point, full)) <= best) || (!parent && !promoted))) {
+        (!(fresh->score - std::log(due(fresh->point, first, full)) <= best) ||
+         (!parent && !promoted))) {
       round.phase = Phase::gp;
       round.out.trial = round.make(fresh->point, Status::pending);
     } else if (parent) {

@@ -1,7 +1,7 @@
 // Hypervolume by trials of the optimiser and its baselines on test problems.
 //
 //   bo table  [--problems a,b] [--methods a,b] [--seeds N] [--trials N] [--batch Q] [--first SEED]
-//             [--init N] [--all-gp] [--no-mask | --middle] [--marks 30,60,100]
+//             [--init N] [--all-gp] [--no-mask | --middle] [--classic] [--marks 30,60,100]
 //
 //   bo cost   [--sizes 100x2,500x4,2000x2,1000x4]
 //
@@ -10,7 +10,9 @@
 // [min, max] over seeds after so many evaluations, and seconds a proposal behind the initial ones.
 // Of one objective it is the regret. --all-gp: learn what is known; --no-mask: the model knows of
 // no conditions, and what is inactive has any value; --middle: what is inactive stands in the
-// middle of its range; --batch: so many trials always pending.
+// middle of its range; --batch: so many trials always pending. --classic: all objectives learnt,
+// no conditions, Gamma priors, the best hyperparameters, 2 (d + 1) first points, however many: the
+// usual way, that of the reference tables.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
@@ -31,7 +33,7 @@ namespace {
 struct Args {
   std::vector<std::string> problems = problem_names(), methods = {"ehvi"};
   int seeds = 10, trials = 100, batch = 1, first = 1, init = 0;
-  bool all_gp = false, mask = true, middle = false;
+  bool all_gp = false, mask = true, middle = false, classic = false;
   std::vector<int> marks = {30, 60, 100};
   std::vector<std::string> sizes = {"100x2", "1000x4", "500x4", "2000x2"};
 };
@@ -57,6 +59,11 @@ struct Trace {
 Trace run(const TestProblem& test, const Args& args, const std::string& method, uint64_t seed) {
   OptimizerOptions options{.method = method_from(method), .initial = args.init, .seed = seed};
   options.surrogate.mask = !args.middle;
+  if (args.classic) {
+    options.surrogate.gp.prior = GpOptions::LengthPrior::gamma;
+    options.surrogate.hyper_draws = 1;
+    options.initial = 2 * (int(test.problem.space.dimension()) + 1);
+  }
   Optimizer optimizer(test.problem, options);
   Trace trace;
   double spent = 0, least = INFINITY;
@@ -109,7 +116,10 @@ void table(const Args& args) {
       for (int s = 0; s < args.seeds; ++s)
         traces.push_back(run(test, args, method, uint64_t(args.first + s)));
       fmt::print("| {} | {}{}{}{}{} | {} |", name, method, args.all_gp ? ", all learnt" : "",
-                 args.mask ? "" : ", no mask", args.middle ? ", in the middle" : "",
+                 args.classic ? ", classic"
+                 : args.mask  ? ""
+                              : ", no mask",
+                 args.middle ? ", in the middle" : "",
                  args.batch > 1 ? fmt::format(", {} pending", args.batch) : "", args.seeds);
       for (const int mark : args.marks) {
         std::vector<double> at;
@@ -193,6 +203,11 @@ Args parse(int argc, char** argv) {
     }
     if (option == "--middle") {
       args.middle = true;
+      continue;
+    }
+    if (option == "--classic") {
+      args.classic = args.all_gp = true;
+      args.mask = false;
       continue;
     }
     require(i + 1 < argc, "{}: a value is missing", option);
