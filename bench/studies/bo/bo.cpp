@@ -62,7 +62,7 @@ Trace run(const TestProblem& test, const Args& args, const std::string& method, 
   if (args.classic) {
     options.surrogate.gp.prior = GpOptions::LengthPrior::gamma;
     options.surrogate.hyper_draws = 1;
-    options.initial = 2 * (int(test.problem.space.dimension()) + 1);
+    if (args.init == 0) options.initial = 2 * (int(test.problem.space.dimension()) + 1);
   }
   Optimizer optimizer(test.problem, options);
   Trace trace;
