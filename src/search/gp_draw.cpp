@@ -11,7 +11,7 @@ namespace {
 constexpr double kFirstStep = 0.2;
 constexpr double kLonger = 1.05, kShorter = 0.88;  // after a step taken, and refused: 7 in 10 taken
 constexpr int64_t kMostLeaps = 8;
-constexpr int kBurnIn = 30;  // steps, from where the density is greatest
+constexpr int kBurnIn = 20;  // steps, from where the density is greatest
 constexpr int kApart = 5;    // from one draw to the next
 
 struct State {

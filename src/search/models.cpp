@@ -16,10 +16,12 @@ size_t fit_interval(size_t n) {
   return n < 60 ? 1 : n < 200 ? 1 + n / 50 : n < 1000 ? n / 12 : n / 40;
 }
 
-// How many of n observations have the hyperparameters, had they come one by one.
+// How many of n observations have the hyperparameters, had they come one by one. Without a warm
+// start a fit is dearer.
 size_t fitted_of(size_t n) {
+  const auto interval = [](size_t fitted) { return std::max(fit_interval(fitted), fitted / 20); };
   size_t fitted = std::min<size_t>(n, 1);
-  while (fitted + fit_interval(fitted) <= n) fitted += fit_interval(fitted);
+  while (fitted + interval(fitted) <= n) fitted += interval(fitted);
   return fitted;
 }
 
