@@ -64,7 +64,7 @@ struct Study {
     OptimizerOptions options{.seed = seed};
     options.propose.cheap_known = false;  // a net is built for each
     options.surrogate = study::options_of(way);
-    if (way == study::Way::classic) options.initial = 2 * (int(space.dimension()) + 1);
+    if (way == study::Way::classic) options.initial = study::classic_first(space);
     search::Optimizer optimizer(std::move(problem), options);
     std::vector<Values> values;
     std::vector<double> volumes;

@@ -29,7 +29,7 @@ struct Study {
   // Hypervolume after each evaluation.
   std::vector<double> run(study::Way way, int evaluations, int first, uint64_t seed) const {
     const bool known_costs = way == study::Way::known;
-    if (way == study::Way::classic) first = 2 * (int(space.dimension()) + 1);
+    if (way == study::Way::classic) first = study::classic_first(space);
     Rng rng(seed);
     std::vector<int> order(rows.size());
     std::iota(order.begin(), order.end(), 0);

@@ -165,6 +165,7 @@ class Session {
       Optimizer::State state;
       for (const json& model : j.at("model")) {
         state.hyper.emplace_back();
+        // Stores of earlier versions have one object a model.
         for (const json& h : model.is_array() ? model : json::array({model}))
           state.hyper.back().push_back(hyper_of(h));
       }

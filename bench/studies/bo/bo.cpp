@@ -24,6 +24,7 @@
 #include <iostream>
 
 #include "bo/problems.h"
+#include "classic.h"
 #include "tensor/error.h"
 
 using namespace bo;
@@ -60,9 +61,8 @@ Trace run(const TestProblem& test, const Args& args, const std::string& method, 
   OptimizerOptions options{.method = method_from(method), .initial = args.init, .seed = seed};
   options.surrogate.mask = !args.middle;
   if (args.classic) {
-    options.surrogate.gp.prior = GpOptions::LengthPrior::gamma;
-    options.surrogate.hyper_draws = 1;
-    if (args.init == 0) options.initial = 2 * (int(test.problem.space.dimension()) + 1);
+    study::make_classic(options.surrogate);
+    if (args.init == 0) options.initial = study::classic_first(test.problem.space);
   }
   Optimizer optimizer(test.problem, options);
   Trace trace;
